@@ -1,0 +1,25 @@
+// What an append names, asks for and is told.
+
+import type { ChannelId, SeqNum, StreamId, StreamletNumber, StreamPosition } from './ids.ts';
+import type { StreamConfig } from './stream-config.ts';
+
+/** A stream as the metadata store resolved its name: the open link of its chain, and its configuration. */
+export interface StreamRef {
+  readonly streamId: StreamId;
+  readonly channel: ChannelId;
+  readonly streamlet: StreamletNumber;
+  readonly config: StreamConfig;
+}
+
+/** Checked against the assigned tail, the fencing token first. (S2 v1 API, section 2.3.) */
+export interface AppendConditions {
+  readonly matchSeqNum?: SeqNum;
+  readonly fencingToken?: string;
+}
+
+/** `start`: the first record. `end`: behind the last, with its timestamp. `tail`: of the stream, when it was acknowledged. */
+export interface AppendAck {
+  readonly start: StreamPosition;
+  readonly end: StreamPosition;
+  readonly tail: StreamPosition;
+}

@@ -1,0 +1,58 @@
+// Stream and basin configuration, with its defaults and how they resolve. (S2 v1 API, section 5.)
+
+export type StorageClass = 'standard' | 'express' | 'native';
+export type TimestampingMode = 'client-prefer' | 'client-require' | 'arrival';
+
+/** `infinite`, or an age in seconds (at least 1) by arrival time. */
+export type Retention = { readonly ageSecs: number } | 'infinite';
+
+/** A stream's configuration, every field resolved. */
+export interface StreamConfig {
+  readonly storageClass: StorageClass;
+  readonly retention: Retention;
+  readonly timestamping: { readonly mode: TimestampingMode; readonly uncapped: boolean };
+  /** Seconds without records and without a write after which the stream deletes itself; 0: never. */
+  readonly deleteOnEmptyMinAgeSecs: number;
+}
+
+/** What a request or a basin may leave out. */
+export interface PartialStreamConfig {
+  readonly storageClass?: StorageClass;
+  readonly retention?: Retention;
+  readonly timestamping?: { readonly mode?: TimestampingMode; readonly uncapped?: boolean };
+  readonly deleteOnEmptyMinAgeSecs?: number;
+}
+
+export interface BasinConfig {
+  readonly defaultStreamConfig?: PartialStreamConfig;
+  readonly streamCipher?: 'aegis-256' | 'aes-256-gcm';
+  readonly createStreamOnAppend: boolean;
+  readonly createStreamOnRead: boolean;
+}
+
+export const DEFAULT_STREAM_CONFIG: StreamConfig = {
+  storageClass: 'express',
+  retention: { ageSecs: 604_800 },
+  timestamping: { mode: 'client-prefer', uncapped: false },
+  deleteOnEmptyMinAgeSecs: 0,
+};
+
+export const DEFAULT_BASIN_CONFIG: BasinConfig = { createStreamOnAppend: false, createStreamOnRead: false };
+
+/** The first given of request, basin default and system default, field by field, also inside `timestamping`. */
+export function resolveStreamConfig(
+  request: PartialStreamConfig = {},
+  basinDefault: PartialStreamConfig = {},
+): StreamConfig {
+  const system = DEFAULT_STREAM_CONFIG;
+  return {
+    storageClass: request.storageClass ?? basinDefault.storageClass ?? system.storageClass,
+    retention: request.retention ?? basinDefault.retention ?? system.retention,
+    timestamping: {
+      mode: request.timestamping?.mode ?? basinDefault.timestamping?.mode ?? system.timestamping.mode,
+      uncapped: request.timestamping?.uncapped ?? basinDefault.timestamping?.uncapped ?? system.timestamping.uncapped,
+    },
+    deleteOnEmptyMinAgeSecs:
+      request.deleteOnEmptyMinAgeSecs ?? basinDefault.deleteOnEmptyMinAgeSecs ?? system.deleteOnEmptyMinAgeSecs,
+  };
+}
