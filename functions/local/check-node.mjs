@@ -10,9 +10,15 @@ var isNewEnough = parts[0] > MAJOR_MIN || (parts[0] === MAJOR_MIN && parts[1] >=
 
 if (!isNewEnough) {
   process.stderr.write(
-    'Millrace needs Node ' + MAJOR_MIN + '.' + MINOR_MIN + ' or newer, and this is Node ' + process.versions.node + '.\n' +
-    'On Linux (x64, arm64) `npm ci` brings a Node 24 that every npm script uses: run it without --omit=optional.\n' +
-    'Elsewhere, install Node 24 and put it first on PATH.\n',
+    'Millrace needs Node ' +
+      MAJOR_MIN +
+      '.' +
+      MINOR_MIN +
+      ' or newer, and this is Node ' +
+      process.versions.node +
+      '.\n' +
+      'On Linux (x64) `npm ci` brings a Node 24 that every npm script uses: run it without --omit=optional.\n' +
+      'Elsewhere, install Node 24 and put it first on PATH.\n',
   );
   process.exit(1);
 }
