@@ -7,12 +7,6 @@ const MIB = 1024 * KIB;
 export const BATCH_RECORDS_MAX = 1_000;
 export const BATCH_METERED_BYTES_MAX = MIB;
 
-/**
- * What a batch may weigh once encoded: each record costs 12 bytes where it is metered at 8, and a header at most
- * 8 bytes of lengths where it is metered at 2; 1 MiB of one-byte headers therefore stays below 4 MiB.
- */
-export const BATCH_ENCODED_BYTES_MAX = 4 * MIB;
-
 /** A chunk holds at least one frame, however large; a store accepts chunks up to this. */
 export const CHUNK_BYTES_MAX = 8 * MIB;
 

@@ -37,13 +37,8 @@ export const DEFAULT_STREAM_CONFIG: StreamConfig = {
   deleteOnEmptyMinAgeSecs: 0,
 };
 
-export const DEFAULT_BASIN_CONFIG: BasinConfig = { createStreamOnAppend: false, createStreamOnRead: false };
-
 /** The first given of request, basin default and system default, field by field, also inside `timestamping`. */
-export function resolveStreamConfig(
-  request: PartialStreamConfig = {},
-  basinDefault: PartialStreamConfig = {},
-): StreamConfig {
+export function resolveStreamConfig(request: PartialStreamConfig = {}, basinDefault: PartialStreamConfig = {}): StreamConfig {
   const system = DEFAULT_STREAM_CONFIG;
   return {
     storageClass: request.storageClass ?? basinDefault.storageClass ?? system.storageClass,
@@ -52,7 +47,6 @@ export function resolveStreamConfig(
       mode: request.timestamping?.mode ?? basinDefault.timestamping?.mode ?? system.timestamping.mode,
       uncapped: request.timestamping?.uncapped ?? basinDefault.timestamping?.uncapped ?? system.timestamping.uncapped,
     },
-    deleteOnEmptyMinAgeSecs:
-      request.deleteOnEmptyMinAgeSecs ?? basinDefault.deleteOnEmptyMinAgeSecs ?? system.deleteOnEmptyMinAgeSecs,
+    deleteOnEmptyMinAgeSecs: request.deleteOnEmptyMinAgeSecs ?? basinDefault.deleteOnEmptyMinAgeSecs ?? system.deleteOnEmptyMinAgeSecs,
   };
 }

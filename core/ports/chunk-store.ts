@@ -18,7 +18,8 @@ export interface ChunkStore {
    * Stores `chunk` unless something is stored at `at` already; durable once this resolves to `stored`.
    *
    * @param chunk a whole encoded chunk of kind `data`, at most CHUNK_BYTES_MAX. Nobody may write to it again.
-   * @returns `occupied` when the position is taken: by these or other bytes, by a seal, or by a torn chunk. A get tells.
+   * @returns `occupied` when the position is taken: by these or other bytes, by a seal, or by a torn chunk. A get tells; what
+   *   it gives back, like what a seal answers, is durable already, or a retry would count a copy that a crash can still undo.
    * @throws StoreError `disk_full` or `throttled` (effect none), `storage` or `unavailable` (effect unknown).
    */
   put(log: LogId, at: Position, chunk: Uint8Array): Promise<'stored' | 'occupied'>;

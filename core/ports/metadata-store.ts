@@ -22,9 +22,7 @@ export interface Item extends Key {
 export type Consistency = 'strong' | 'stale';
 
 /** `absent`: the item must not exist. `equals`: it must exist, and each named field equal the value; `undefined` means the field is not there. */
-export type Condition =
-  | { readonly absent: true }
-  | { readonly equals: Readonly<Record<string, FieldValue | undefined>> };
+export type Condition = { readonly absent: true } | { readonly equals: Readonly<Record<string, FieldValue | undefined>> };
 
 export type Write =
   /** Replaces the whole item. */
@@ -43,7 +41,7 @@ export type Write =
 export type CommitResult =
   /** All writes took effect. `items` holds, in the order of `writes`, each item as it is now (undefined for delete and check). */
   | { readonly committed: true; readonly items: readonly (Item | undefined)[] }
-  /** None took effect. `failed` lists the indices of writes whose condition did not hold, `current` what is there instead. */
+  /** None took effect. `failed` lists the indices of writes whose condition did not hold, `current`, in the same order, what is there instead. */
   | { readonly committed: false; readonly failed: readonly number[]; readonly current: readonly (Item | undefined)[] };
 
 export interface MetadataStore {
@@ -61,7 +59,9 @@ export interface MetadataStore {
   /**
    * Applies all of 1 to METADATA_WRITES_MAX writes or none, atomically and durably. No two writes may name the same key.
    *
-   * @throws StoreError `throttled` (effect none); `unavailable` or `storage` (effect unknown: it may have been applied).
+   * @param writes nobody may change them until this settles.
+   * @throws StoreError `throttled` (effect none); `disk_full` (either effect); `unavailable` or `storage` (effect unknown: it
+   *   may have been applied, or be applied yet).
    */
   commit(writes: readonly Write[]): Promise<CommitResult>;
 }
