@@ -95,15 +95,15 @@ export function encodeFrameHeader(header: FrameHeader, body: Uint8Array, checksu
  *
  * @throws StoreError `corrupt` for anything that is not a whole valid frame of a known version and kind.
  */
-export function decodeFrame(bytes: Uint8Array, at: number, checksum: Checksum): Frame {
+export function decodeFrame(bytes: Uint8Array, at: number, checksum: Checksum | undefined): Frame {
   const headerBytes = at + FIXED_BYTES + CRC_BYTES <= bytes.length ? readU16(bytes, at + 4) : 0;
   if (headerBytes < FIXED_BYTES + CRC_BYTES) throw corrupt(at, 'its header is cut or impossible');
   const end = at + headerBytes + readU32(bytes, at + 8);
   if (end > bytes.length) throw corrupt(at, 'it is longer than what holds it');
   const body = bytes.subarray(at + headerBytes, end);
   const headerEnd = at + headerBytes - CRC_BYTES;
-  const expected = checksum.crc32(body, checksum.crc32(bytes.subarray(at, headerEnd)));
-  if (expected !== readU32(bytes, headerEnd)) throw corrupt(at, 'its checksum does not match');
+  const expected = checksum?.crc32(body, checksum.crc32(bytes.subarray(at, headerEnd)));
+  if (expected !== undefined && expected !== readU32(bytes, headerEnd)) throw corrupt(at, 'its checksum does not match');
   return parse(bytes, at, headerEnd, body, end);
 }
 
@@ -133,8 +133,13 @@ function parse(bytes: Uint8Array, at: number, headerEnd: number, body: Uint8Arra
   };
 }
 
-/** Every frame of a chunk's payload, or of a segment's frames. @throws StoreError `corrupt` */
-export function* decodeFrames(payload: Uint8Array, checksum: Checksum): Generator<Frame> {
+/**
+ * Every frame of a chunk's payload.
+ *
+ * @param checksum undefined where a checksum over the whole payload has just been checked: frames are then only parsed.
+ * @throws StoreError `corrupt`
+ */
+export function* decodeFrames(payload: Uint8Array, checksum: Checksum | undefined): Generator<Frame> {
   for (let at = 0; at < payload.length; ) {
     const frame = decodeFrame(payload, at, checksum);
     yield frame;
