@@ -1,0 +1,166 @@
+// One port, two protocols, and connections that misbehave.
+
+import { request as http1Request } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createHttpServer, type HttpServer, type HttpServerOptions } from '#core/adapters/node/http-server.ts';
+
+let server: HttpServer;
+let port = 0;
+afterEach(() => server.close());
+
+async function start(options: Partial<HttpServerOptions> = {}): Promise<void> {
+  server = createHttpServer({
+    handle: (request, response) => {
+      // The session memory of a half-open request must not depend on its end.
+      if (request.url === '/never') return;
+      request.resume();
+      request.once('end', () => (response as import('node:http').ServerResponse).end(`HTTP/${request.httpVersion}`));
+    },
+    ...options,
+  });
+  port = await server.listen(0, '127.0.0.1');
+}
+
+function open(): Promise<{ socket: Socket; text: () => string; closed: Promise<void> }> {
+  return new Promise((resolve, reject) => {
+    let received = '';
+    const socket = connect(port, '127.0.0.1', () => resolve({ socket, text: () => received, closed }));
+    socket.on('data', (piece) => {
+      received += piece.toString('latin1');
+    });
+    const closed = new Promise<void>((done) => socket.once('close', () => done()));
+    socket.once('error', reject);
+  });
+}
+
+function getHttp2(path = '/'): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const client = connectHttp2(`http://127.0.0.1:${port}`);
+    client.once('error', reject);
+    const stream = client.request({ ':path': path });
+    let text = '';
+    stream.on('data', (piece) => {
+      text += piece;
+    });
+    stream.once('end', () => {
+      client.close();
+      resolve(text);
+    });
+  });
+}
+
+function getHttp1(agent?: import('node:http').Agent): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = http1Request({ port, host: '127.0.0.1', ...(agent === undefined ? {} : { agent }) }, (response) => {
+      let text = '';
+      response.on('data', (piece) => {
+        text += piece;
+      });
+      response.once('end', () => resolve(text));
+    });
+    request.once('error', reject);
+    request.end();
+  });
+}
+
+describe('the shared port', () => {
+  test('answers each client in its own protocol', async () => {
+    await start();
+    expect(await Promise.all([getHttp1(), getHttp2(), getHttp1(), getHttp2()])).toEqual(['HTTP/1.1', 'HTTP/2.0', 'HTTP/1.1', 'HTTP/2.0']);
+  });
+
+  test.each([
+    ['HTTP/1.1', 'GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', 'HTTP/1.1 200 OK'],
+    ['a method that starts as the preface does', 'PRIX / HTTP/1.1\r\nhost: x\r\n\r\n', 'HTTP/1.1 400'],
+    ['the HTTP/2 preface', `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${'\0'.repeat(3)}\u0004${'\0'.repeat(5)}`, '\u0004'],
+  ])('knows %s also when it comes byte by byte', async (_what, bytes, answer) => {
+    await start();
+    const { socket, text } = await open();
+    socket.setNoDelay(true);
+    for (const byte of bytes) {
+      socket.write(Buffer.from(byte, 'latin1'));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await expect.poll(text).toContain(answer);
+    socket.destroy();
+  });
+
+  test('A15: a connection that says nothing, or half a preface, is closed', async () => {
+    await start({ idleMsMax: 100 });
+    const silent = await open();
+    const slow = await open();
+    slow.socket.write('PRI * HTT');
+    await Promise.all([silent.closed, slow.closed]);
+    await expect.poll(() => server.connectionsCount).toBe(0);
+  });
+
+  test('A15: a request whose head never ends is answered with 408 and closed', async () => {
+    await start({ headersMsMax: 200 });
+    const { socket, text, closed } = await open();
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\n');
+    const drip = setInterval(() => socket.write('a: b\r\n'), 20);
+    await closed;
+    clearInterval(drip);
+    expect(text()).toMatch(/^HTTP\/1.1 408 .*"code":"request_timeout"/s);
+  });
+
+  test('A15: a request under way outlives every timeout', async () => {
+    await start({ headersMsMax: 100, idleMsMax: 100 });
+    const client = connectHttp2(`http://127.0.0.1:${port}`);
+    const stream = client.request({ ':path': '/never' });
+    const { socket } = await open();
+    let isClosed = false;
+    for (const closable of [stream, socket])
+      closable.once('close', () => {
+        isClosed = true;
+      });
+    socket.write('POST /never HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n');
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(isClosed).toBe(false);
+    client.destroy();
+    socket.destroy();
+  });
+
+  test('headers beyond the bound and bytes that are no request are answered in JSON', async () => {
+    await start();
+    const flood = await open();
+    flood.socket.write(`GET / HTTP/1.1\r\nhost: x\r\na: ${'x'.repeat(40_000)}\r\n\r\n`);
+    await flood.closed;
+    expect(flood.text()).toMatch(/^HTTP\/1.1 431 .*\{"code":"bad_header"/s);
+    const noise = await open();
+    noise.socket.write('\u0000\u0001\u0002 nonsense\r\n\r\n');
+    await noise.closed;
+    expect(noise.text()).toMatch(/^HTTP\/1.1 400 .*\{"code":"bad_header"/s);
+  });
+
+  test('connections whose clients hang up in any state are forgotten', async () => {
+    await start();
+    const client = connectHttp2(`http://127.0.0.1:${port}`);
+    client.on('error', () => undefined);
+    client.request({ ':path': '/never' }).on('error', () => undefined);
+    const half = await open();
+    half.socket.write(`PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n`);
+    const idle = await open();
+    await expect.poll(() => server.connectionsCount).toBe(3);
+    client.destroy();
+    half.socket.end();
+    idle.socket.end();
+    await expect.poll(() => server.connectionsCount).toBe(0);
+  });
+
+  test('once draining it takes no new connection, finishes what is under way, and closes the rest', async () => {
+    await start();
+    const slow = await open();
+    slow.socket.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n');
+    await expect.poll(() => server.connectionsCount).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    server.drain();
+    await expect(getHttp1()).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    slow.socket.write('ok');
+    await expect.poll(slow.text).toContain('HTTP/1.1 200 OK');
+    await server.close();
+    expect(server.connectionsCount).toBe(0);
+  });
+});
