@@ -1,0 +1,53 @@
+// What happens inside, told to the log (pino, JSON lines on standard error) and counted for /metrics (prom-client).
+
+import { type Logger, pino } from 'pino';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Trace } from '../../ports/trace.ts';
+
+/** Events that an operator should read; the others are only counted. */
+const LOGGED = /^(takeover|channel|zone|job|server)\./;
+const WARNINGS = /(error|stalled|damaged|corrupt|failed)$/;
+
+export interface ProcessTrace extends Trace {
+  readonly log: Logger;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+  /** A value that is read when it is asked for. */
+  gauge(name: string, help: string, labels: Readonly<Record<string, string>>, read: () => number): void;
+}
+
+export function createProcessTrace(): ProcessTrace {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: true }));
+  const events = new Counter({ name: 'millrace_events_total', help: 'Events by name', labelNames: ['event'], registers: [registry] });
+  const gauges = new Map<string, { labels: Readonly<Record<string, string>>; read: () => number }[]>();
+  return {
+    log,
+    event(name, fields) {
+      events.inc({ event: name });
+      if (!LOGGED.test(name)) return;
+      if (WARNINGS.test(name)) log.warn({ event: name, ...fields });
+      else log.info({ event: name, ...fields });
+    },
+    metrics: () => registry.metrics(),
+    gauge(name, help, labels, read) {
+      const known = gauges.get(name);
+      if (known !== undefined) {
+        known.push({ labels, read });
+        return;
+      }
+      const readers = [{ labels, read }];
+      gauges.set(name, readers);
+      new Gauge({
+        name,
+        help,
+        labelNames: Object.keys(labels),
+        registers: [registry],
+        collect() {
+          for (const reader of readers) this.set(reader.labels, reader.read());
+        },
+      });
+    },
+  };
+}

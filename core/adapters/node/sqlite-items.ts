@@ -1,0 +1,201 @@
+// Items in one SQLite file, synchronously: what the worker writes with and the main thread reads with.
+//
+//   item := (partition TEXT, sort TEXT, fields TEXT), by primary key; text compares by its UTF-8 bytes; fields is JSON
+//
+//   M14  A commit is answered only after SQLite synced the log that holds it: WAL with synchronous = FULL.
+
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { invariant } from '../../base/invariant.ts';
+import { type ErrorCode, refused, StoreError } from '../../model/errors.ts';
+import type { CommitResult, Fields, Item, Key, Write } from '../../ports/metadata-store.ts';
+import { applied, mayApply } from '../metadata-writes.ts';
+
+/** "MILL": what `file` and people see in the header. */
+const APPLICATION_ID = 0x4d494c4c;
+const FORMAT_VERSION = 1;
+/** Both connections together keep this small, however many items there are. Negative: KiB. */
+const CACHE_SIZE = -8192;
+const BUSY_TIMEOUT_MS = 5_000;
+/** What a checkpoint leaves of the log on disk, at most. */
+const WAL_BYTES_KEPT_MAX = 64 * 1024 * 1024;
+
+/** Result codes of SQLite, without their extension. */
+const SQLITE_BUSY = 5;
+const SQLITE_CORRUPT = 11;
+const SQLITE_FULL = 13;
+const SQLITE_NOTADB = 26;
+
+/** What one commit came to, in a form that passes between threads. */
+export type Outcome = CommitResult | Failure;
+
+export interface Failure {
+  readonly failure: ErrorCode;
+  readonly effect: 'none' | 'unknown';
+  readonly message: string;
+}
+
+/** @param pagesMax the file grows to this many pages of 4 KiB, at most; then commits fail with `disk_full`. */
+export interface SqliteOptions {
+  readonly pagesMax?: number;
+}
+
+export function failureOf(error: unknown, path: string, effect: 'none' | 'unknown'): Failure {
+  if (!(error instanceof Error) || !('errcode' in error)) throw error;
+  const message = `metadata file ${path}: ${error.message}`;
+  const code = Number(error.errcode) & 0xff;
+  // A full disk stops a commit before its last frame is whole: nothing of it can be found again.
+  if (code === SQLITE_FULL) return { failure: 'disk_full', effect: 'none', message };
+  if (code === SQLITE_BUSY) return { failure: 'unavailable', effect, message };
+  if (code === SQLITE_CORRUPT || code === SQLITE_NOTADB) return { failure: 'corrupt', effect, message };
+  return { failure: 'storage', effect, message };
+}
+
+export function toStoreError({ failure, effect, message }: Failure): StoreError {
+  return new StoreError(failure, effect, message);
+}
+
+export class SqliteItems {
+  readonly #db: DatabaseSync;
+  readonly #path: string;
+  readonly #get: StatementSync;
+  readonly #put: StatementSync | undefined;
+  readonly #delete: StatementSync | undefined;
+  readonly #queries: Readonly<Record<'ascending' | 'descending', readonly [toEnd: StatementSync, toBound: StatementSync]>>;
+
+  /** Opens the file; whoever writes makes it if need be. @throws StoreError `corrupt`, `storage` */
+  constructor(path: string, access: 'read' | 'write', options: SqliteOptions = {}) {
+    this.#path = path;
+    this.#db = opened(path, access, options);
+    const prepare = (sql: string): StatementSync => this.#db.prepare(sql);
+    this.#get = prepare('SELECT fields FROM items WHERE partition = ? AND sort = ?');
+    if (access === 'write') {
+      const put = 'INSERT INTO items VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET fields = excluded.fields';
+      this.#put = prepare(put);
+      this.#delete = prepare('DELETE FROM items WHERE partition = ? AND sort = ?');
+    }
+    const from = 'SELECT sort, fields FROM items WHERE partition = ? AND sort >= ?';
+    this.#queries = {
+      ascending: [prepare(`${from} ORDER BY sort LIMIT ?`), prepare(`${from} AND sort < ? ORDER BY sort LIMIT ?`)],
+      descending: [prepare(`${from} ORDER BY sort DESC LIMIT ?`), prepare(`${from} AND sort < ? ORDER BY sort DESC LIMIT ?`)],
+    };
+  }
+
+  /** A setting as SQLite has it: for tests that what was asked for is in force. */
+  pragma(name: string): unknown {
+    return this.#db.prepare(`PRAGMA ${name}`).get()?.[name];
+  }
+
+  get(key: Key): Item | undefined {
+    const fields = this.#fields(key);
+    return fields === undefined ? undefined : { partition: key.partition, sort: key.sort, fields };
+  }
+
+  query(partition: string, range: { start: string; end?: string; reverse?: boolean }, limit: number): readonly Item[] {
+    const { start, end, reverse } = range;
+    const [toEnd, toBound] = this.#queries[reverse ? 'descending' : 'ascending'];
+    const rows = end === undefined ? toEnd.all(partition, start, limit) : toBound.all(partition, start, end, limit);
+    return rows.map((row) => ({ partition, sort: String(row['sort']), fields: this.#parse(row['fields']) }));
+  }
+
+  /** Commits a group in one transaction, in order; each as if it were alone, and all durable when this returns. */
+  commitGroup(commits: readonly (readonly Write[])[]): readonly Outcome[] {
+    let effect: 'none' | 'unknown' = 'none';
+    try {
+      this.#db.exec('BEGIN IMMEDIATE');
+      const outcomes = commits.map((writes) => this.#commitOne(writes));
+      effect = 'unknown';
+      this.#db.exec('COMMIT');
+      return outcomes;
+    } catch (error) {
+      const failure = failureOf(error, this.#path, effect);
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      return commits.map(() => failure);
+    }
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #commitOne(writes: readonly Write[]): Outcome {
+    this.#db.exec('SAVEPOINT one');
+    try {
+      const result = this.#apply(writes);
+      this.#db.exec('RELEASE one');
+      return result;
+    } catch (error) {
+      // Some errors end the whole transaction: then no commit of the group took effect.
+      if (!this.#db.isTransaction) throw error;
+      const failure = failureOf(error, this.#path, 'none');
+      this.#db.exec('ROLLBACK TO one; RELEASE one');
+      return failure;
+    }
+  }
+
+  #apply(writes: readonly Write[]): CommitResult {
+    const current = writes.map((write) => (needsCurrent(write) ? this.get(write.key) : undefined));
+    const failed = writes.flatMap((write, i) => (mayApply(write, current[i]?.fields) ? [] : [i]));
+    if (failed.length > 0) return { committed: false, failed, current: failed.map((i) => current[i]) };
+    return { committed: true, items: writes.map((write, i) => this.#write(write, current[i]?.fields)) };
+  }
+
+  #write(write: Write, current: Fields | undefined): Item | undefined {
+    invariant(this.#put !== undefined && this.#delete !== undefined, 'M14: only the writer writes');
+    const { partition, sort } = write.key;
+    if (write.kind === 'check') return undefined;
+    const fields = applied(write, current);
+    if (fields === undefined) this.#delete.run(partition, sort);
+    else this.#put.run(partition, sort, JSON.stringify(fields));
+    return fields === undefined ? undefined : { partition, sort, fields };
+  }
+
+  #fields({ partition, sort }: Key): Fields | undefined {
+    const row = this.#get.get(partition, sort);
+    return row === undefined ? undefined : this.#parse(row['fields']);
+  }
+
+  #parse(json: unknown): Fields {
+    try {
+      return JSON.parse(String(json)) as Fields;
+    } catch (error) {
+      throw new StoreError('corrupt', 'none', `metadata file ${this.#path} holds an item that is not JSON`, { cause: error });
+    }
+  }
+}
+
+function needsCurrent(write: Write): boolean {
+  return write.when !== undefined || write.kind === 'update';
+}
+
+function opened(path: string, access: 'read' | 'write', { pagesMax }: SqliteOptions): DatabaseSync {
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(path, { readOnly: access === 'read', timeout: BUSY_TIMEOUT_MS });
+    db.exec(`PRAGMA cache_size = ${CACHE_SIZE}; PRAGMA mmap_size = 0; PRAGMA foreign_keys = OFF`);
+    if (access === 'write') prepareToWrite(db, path, pagesMax);
+    return db;
+  } catch (error) {
+    db?.close();
+    throw error instanceof StoreError ? error : toStoreError(failureOf(error, path, 'none'));
+  }
+}
+
+function prepareToWrite(db: DatabaseSync, path: string, pagesMax: number | undefined): void {
+  const isNew = db.prepare('SELECT count(*) AS tables FROM sqlite_schema').get()?.['tables'] === 0;
+  const applicationId = db.prepare('PRAGMA application_id').get()?.['application_id'];
+  const version = db.prepare('PRAGMA user_version').get()?.['user_version'];
+  if (!isNew && (applicationId !== APPLICATION_ID || version !== FORMAT_VERSION)) {
+    throw refused('corrupt', `${path} is not a metadata file of this version (${version}); move it away, or use the version that made it`);
+  }
+  db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${WAL_BYTES_KEPT_MAX}`);
+  if (pagesMax !== undefined) db.exec(`PRAGMA max_page_count = ${pagesMax}`);
+  // Nothing is written to a file that is ready: a full disk must not keep it from being opened.
+  if (!isNew) return;
+  db.exec(`
+    BEGIN IMMEDIATE;
+    CREATE TABLE items (partition TEXT NOT NULL, sort TEXT NOT NULL, fields TEXT NOT NULL, PRIMARY KEY (partition, sort)) WITHOUT ROWID;
+    PRAGMA application_id = ${APPLICATION_ID};
+    PRAGMA user_version = ${FORMAT_VERSION};
+    COMMIT;
+  `);
+}

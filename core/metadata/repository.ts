@@ -1,0 +1,29 @@
+// The metadata store as the rest of the cell uses it: typed, and checked by transitions.ts on every write.
+
+import type { ChannelId } from '../model/ids.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { MetadataStore } from '../ports/metadata-store.ts';
+import type { Random } from '../ports/random.ts';
+import { Basins } from './basins.ts';
+import { ChannelRegister } from './channel-register.ts';
+import { SegmentIndex } from './segment-index.ts';
+import { Streams } from './streams.ts';
+
+export class Repository {
+  readonly basins: Basins;
+  readonly streams: Streams;
+  readonly segments: SegmentIndex;
+  readonly #store: MetadataStore;
+
+  constructor(store: MetadataStore, clock: Clock, random: Random) {
+    this.#store = store;
+    this.basins = new Basins(store, clock);
+    this.streams = new Streams(store, clock, random);
+    this.segments = new SegmentIndex(store, clock);
+  }
+
+  /** The item M of one channel. */
+  channel(channel: ChannelId, leaseMs: number): ChannelRegister {
+    return new ChannelRegister(this.#store, channel, leaseMs);
+  }
+}

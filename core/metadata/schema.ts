@@ -1,0 +1,243 @@
+// THE list of every metadata item: its key, what it says, who writes it and who deletes it.
+//
+// | item           | partition               | sort                    | written by                                  | deleted by          |
+// |----------------|-------------------------|-------------------------|---------------------------------------------|---------------------|
+// | basin          | basins                  | <basin>                 | api: create, ensure, configure, delete      | removal of a basin  |
+// | basin guard    | basin-guard/<basin>/<n> | g                       | with the basin: all 16 at once              | with the basin      |
+// | stream name    | streams/<basin>         | <name>                  | api: create, ensure, configure, delete      | removal of a stream |
+// | deleting       | deleting-streams        | <stream id>             | with the deletion of a name                 | removal of a stream |
+// | stream state   | stream/<stream id>      | state                   | offload, trim, compaction, seals            | purge               |
+// | segment row    | stream/<stream id>      | row/<first, 16 hex>     | offload, compaction                         | trim, compaction    |
+// | removed stream | removed-streams         | <ms, 16>/<stream id>    | removal of a stream                         | purge               |
+// | object         | object/<object key>     | o                       | with every row that is added or unlinked    | gc                  |
+// | dead object    | dead-objects            | <ms, 16>/<object key>   | with the last row of an object              | gc                  |
+// | channel (M)    | channel/<channel>       | M                       | channel: claim, renew, publish, release;    | nobody              |
+// |                |                         |                         | offload: name, finish; gc: drop; sweep: bump |                    |
+//
+// M is alone in its transactions. A stream's state outlives the stream by the purge age, marked `removedAt`: an offload
+// that slept meanwhile would otherwise take "no state" for a new stream. codec.ts turns these types into fields and back.
+
+import { invariant } from '../base/invariant.ts';
+import type { StreamRef } from '../model/append.ts';
+import type { ChannelId, Epoch, OwnerNonce, Position, SeqNum, StreamId, StreamletNumber, Timestamp, ZoneId } from '../model/ids.ts';
+import type { BasinConfig, StreamConfig } from '../model/stream-config.ts';
+import type { Key } from '../ports/metadata-store.ts';
+
+/** Guards a basin has: a stream creation checks one of them, by the hash of its name; one alone would be a hot spot. */
+export const BASIN_GUARDS = 16;
+
+export interface BasinInfo {
+  readonly name: string;
+  readonly config: BasinConfig;
+  /** RFC 3339, UTC. */
+  readonly createdAt: string;
+  /** When deletion was asked for; it is never withdrawn. */
+  readonly deletedAt?: string;
+  /** From the request token and the config of the POST that made it. */
+  readonly requestKey?: string;
+}
+
+/** One link of a stream's chain. */
+export interface StreamLink {
+  readonly streamlet: StreamletNumber;
+  readonly channel: ChannelId;
+  readonly start: SeqNum;
+}
+
+export interface StreamInfo {
+  readonly basin: string;
+  readonly name: string;
+  readonly streamId: StreamId;
+  readonly config: StreamConfig;
+  readonly createdAt: string;
+  readonly deletedAt?: string;
+  readonly requestKey?: string;
+  /** Never empty; only the last takes appends. */
+  readonly chain: readonly StreamLink[];
+}
+
+/** What is known of a stream without its channel. Absent: a new stream, all zero. Only moves forward. */
+export interface StreamState {
+  readonly streamlet: StreamletNumber;
+  /** Everything below is in segments (or trimmed). */
+  readonly offloaded: SeqNum;
+  readonly tail: SeqNum;
+  readonly lastTimestamp: Timestamp;
+  readonly token: string;
+  readonly trimPoint: SeqNum;
+  /** The streamlet ended with a seal frame, which is offloaded: nothing can follow in it. */
+  readonly isSealed: boolean;
+  /** The output of a compaction that runs, named before any row points to it. */
+  readonly compacting?: Compaction;
+  /** Milliseconds since 1970; the name is gone, and all rows with it. */
+  readonly removedAt?: number;
+}
+
+export interface Compaction {
+  readonly object: string;
+  readonly first: SeqNum;
+  readonly end: SeqNum;
+}
+
+/** One segment: [first, end) of a stream, in bytes [byteStart, byteEnd) of an object. */
+export interface SegmentRow {
+  readonly first: SeqNum;
+  readonly end: SeqNum;
+  readonly object: string;
+  readonly byteStart: number;
+  readonly byteEnd: number;
+  readonly firstTimestamp: Timestamp;
+  readonly lastTimestamp: Timestamp;
+  /** The latest arrival of a record in it, milliseconds since 1970: retention goes by this. */
+  readonly arrivalMax: number;
+  readonly meteredBytes: number;
+  readonly records: number;
+}
+
+export interface ObjectInfo {
+  readonly key: string;
+  /** Rows that name it. */
+  readonly rows: number;
+  readonly bytes: number;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  /** Every row that it will ever have was added: at no rows it is dead. */
+  readonly isComplete: boolean;
+}
+
+export interface DeadObject {
+  readonly key: string;
+  /** Milliseconds since 1970. */
+  readonly deadSince: number;
+}
+
+/** A stream whose name is deleted and whose data is not yet gone. */
+export interface DeletingStream {
+  readonly basin: string;
+  readonly name: string;
+  readonly streamId: StreamId;
+}
+
+export interface RemovedStream {
+  readonly streamId: StreamId;
+  readonly removedAt: number;
+}
+
+/** One epoch's log as M knows it. */
+export interface ChannelLog {
+  readonly epoch: Epoch;
+  /** First position that is not offloaded. */
+  readonly base: Position;
+  /** Exclusive end of what counts; absent while the log is open. With it comes `sealedAt`, at or after it. */
+  readonly end?: Position;
+  readonly sealedAt?: Position;
+  readonly zones: readonly ZoneId[];
+}
+
+/** An offload that is named and not finished: [from, to) of the log of `epoch` is in `object`. */
+export interface PendingOffload {
+  readonly object: string;
+  readonly epoch: Epoch;
+  readonly from: Position;
+  readonly to: Position;
+}
+
+/** `released` and `epoch` 0 with no logs: a channel that nobody claimed yet. */
+export type ChannelPhase = 'recovering' | 'active' | 'released';
+
+/** M: a channel's metadata item. */
+export interface ChannelState {
+  readonly channel: ChannelId;
+  /** Plus one with every change but a renewal. */
+  readonly version: number;
+  readonly epoch: Epoch;
+  /** Drawn for the claim that made the epoch. */
+  readonly owner: OwnerNonce;
+  /** Plus one with every renewal. */
+  readonly leaseCounter: number;
+  readonly leaseMs: number;
+  readonly state: ChannelPhase;
+  /** Oldest first; only the last may be open. */
+  readonly logs: readonly ChannelLog[];
+  readonly pending?: PendingOffload;
+}
+
+export const BASINS = 'basins';
+export const DELETING_STREAMS = 'deleting-streams';
+export const REMOVED_STREAMS = 'removed-streams';
+export const DEAD_OBJECTS = 'dead-objects';
+export const ROW_PREFIX = 'row/';
+
+/** Behind every `row/…` sort key. */
+export const ROWS_END = 'row0';
+
+export function basinKey(basin: string): Key {
+  return { partition: BASINS, sort: basin };
+}
+
+export function basinGuardKey(basin: string, guard: number): Key {
+  invariant(guard >= 0 && guard < BASIN_GUARDS, 'M11: a basin has 16 guards');
+  return { partition: `basin-guard/${basin}/${guard}`, sort: 'g' };
+}
+
+export function streamsPartition(basin: string): string {
+  return `streams/${basin}`;
+}
+
+export function streamKey(basin: string, name: string): Key {
+  return { partition: streamsPartition(basin), sort: name };
+}
+
+export function deletingStreamKey(streamId: StreamId): Key {
+  return { partition: DELETING_STREAMS, sort: streamId };
+}
+
+export function removedStreamKey(stream: RemovedStream): Key {
+  return { partition: REMOVED_STREAMS, sort: `${paddedMs(stream.removedAt)}/${stream.streamId}` };
+}
+
+export function streamPartition(streamId: StreamId): string {
+  return `stream/${streamId}`;
+}
+
+export function stateKey(streamId: StreamId): Key {
+  return { partition: streamPartition(streamId), sort: 'state' };
+}
+
+/** Sort keys of rows are in the order of their first sequence numbers. */
+export function rowSort(first: number): string {
+  return `${ROW_PREFIX}${first.toString(16).padStart(16, '0')}`;
+}
+
+export function rowKey(streamId: StreamId, first: SeqNum): Key {
+  return { partition: streamPartition(streamId), sort: rowSort(first) };
+}
+
+export function objectKey(key: string): Key {
+  return { partition: `object/${key}`, sort: 'o' };
+}
+
+export function deadObjectKey(object: DeadObject): Key {
+  return { partition: DEAD_OBJECTS, sort: `${paddedMs(object.deadSince)}/${object.key}` };
+}
+
+export function channelKey(channel: ChannelId): Key {
+  return { partition: `channel/${channel}`, sort: 'M' };
+}
+
+/** Decimal, so that byte order is the order of time. */
+export function paddedMs(ms: number): string {
+  return String(Math.max(0, Math.floor(ms))).padStart(16, '0');
+}
+
+/** The link that takes appends. */
+export function openLink(stream: StreamInfo): StreamLink {
+  const link = stream.chain.at(-1);
+  invariant(link !== undefined, 'M12: a chain is never empty');
+  return link;
+}
+
+export function streamRef(stream: StreamInfo): StreamRef {
+  const { streamlet, channel } = openLink(stream);
+  return { streamId: stream.streamId, channel, streamlet, config: stream.config };
+}

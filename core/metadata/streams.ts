@@ -1,0 +1,265 @@
+// Stream names: created in an active basin, resolved to stream ids, deleted, and removed once their data is gone.
+//
+//   M13  A stream is removed only once its seal is offloaded and no row is left; its state stays, marked, for the purge age.
+
+import { toHex } from '../base/bytes.ts';
+import { equalData } from '../base/equal.ts';
+import { invariant } from '../base/invariant.ts';
+import { rfc3339 } from '../base/rfc3339.ts';
+import { refused, type StoreError } from '../model/errors.ts';
+import { type ChannelId, type SeqNum, type StreamId, type StreamletNumber, streamId } from '../model/ids.ts';
+import type { StreamConfig } from '../model/stream-config.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Consistency, Item, MetadataStore, Write } from '../ports/metadata-store.ts';
+import type { Random } from '../ports/random.ts';
+import { basinDeletionPending, basinNotFound, type Provisioned } from './basins.ts';
+import { decodeBasin, decodeState, decodeStream, encodeState, encodeStream } from './codec.ts';
+import { type Attempt, listNames, type NamePage, replace, transact } from './conditional.ts';
+import { FieldReader } from './fields.ts';
+import {
+  BASIN_GUARDS,
+  basinGuardKey,
+  basinKey,
+  DELETING_STREAMS,
+  type DeletingStream,
+  deletingStreamKey,
+  paddedMs,
+  REMOVED_STREAMS,
+  type RemovedStream,
+  ROW_PREFIX,
+  ROWS_END,
+  removedStreamKey,
+  type StreamInfo,
+  stateKey,
+  streamKey,
+  streamPartition,
+  streamsPartition,
+} from './schema.ts';
+import { checkState, checkStream } from './transitions.ts';
+
+export interface ProvisionedStream {
+  readonly outcome: Provisioned;
+  readonly stream: StreamInfo;
+}
+
+/** `not_sealed`: its seal is not offloaded yet. `busy`: rows, or a compaction, are left. */
+export type Removal = 'removed' | 'not_sealed' | 'busy';
+
+export class Streams {
+  readonly #store: MetadataStore;
+  readonly #clock: Clock;
+  readonly #random: Random;
+
+  constructor(store: MetadataStore, clock: Clock, random: Random) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /**
+   * POST: makes the stream on `channel`. `noop` for the stream that the same request key made.
+   *
+   * @throws StoreError `resource_already_exists`, `stream_deletion_pending`, `basin_not_found`, `basin_deletion_pending`
+   */
+  create(basin: string, name: string, config: StreamConfig, channel: ChannelId, requestKey?: string): Promise<ProvisionedStream> {
+    const id = this.#newId();
+    return transact<ProvisionedStream>(this.#store, async () => {
+      const { stream } = await this.#read(basin, name, 'strong');
+      if (stream === undefined) return this.#creation(basin, name, id, config, channel, requestKey);
+      if (stream.streamId === id) return { result: { outcome: 'created', stream } };
+      if (stream.deletedAt !== undefined) throw streamDeletionPending(basin, name);
+      if (requestKey === undefined || stream.requestKey !== requestKey) {
+        throw refused('resource_already_exists', `stream "${name}" in basin "${basin}" already exists`);
+      }
+      return { result: { outcome: 'noop', stream } };
+    });
+  }
+
+  /** PUT: makes the stream, or gives it this configuration. @throws as `create`, but for `resource_already_exists` */
+  ensure(basin: string, name: string, config: StreamConfig, channel: ChannelId): Promise<ProvisionedStream> {
+    const id = this.#newId();
+    return transact<ProvisionedStream>(this.#store, async () => {
+      const { stream, item } = await this.#read(basin, name, 'strong');
+      if (stream === undefined) return this.#creation(basin, name, id, config, channel);
+      if (stream.deletedAt !== undefined) throw streamDeletionPending(basin, name);
+      if (equalData(stream.config, config)) return { result: { outcome: 'noop', stream } };
+      const changed = { ...stream, config };
+      return { writes: [this.#change(stream, item, changed)], result: { outcome: 'updated', stream: changed } };
+    });
+  }
+
+  /** Auto-create: the stream as it is, made if it is not there. @throws as `ensure` */
+  ensureExists(basin: string, name: string, config: StreamConfig, channel: ChannelId): Promise<ProvisionedStream> {
+    const id = this.#newId();
+    return transact<ProvisionedStream>(this.#store, async () => {
+      const { stream } = await this.#read(basin, name, 'strong');
+      if (stream === undefined) return this.#creation(basin, name, id, config, channel);
+      if (stream.deletedAt !== undefined) throw streamDeletionPending(basin, name);
+      return { result: { outcome: stream.streamId === id ? 'created' : 'noop', stream } };
+    });
+  }
+
+  /** PATCH: `change` gets the configuration as it is. @throws as `resolve` */
+  configure(basin: string, name: string, change: (current: StreamConfig) => StreamConfig): Promise<StreamInfo> {
+    return transact<StreamInfo>(this.#store, async () => {
+      const { stream, item } = await this.#read(basin, name, 'strong');
+      if (stream === undefined) throw await this.#notFound(basin, name);
+      if (stream.deletedAt !== undefined) throw streamDeletionPending(basin, name);
+      const changed = { ...stream, config: change(stream.config) };
+      if (equalData(changed.config, stream.config)) return { result: stream };
+      return { writes: [this.#change(stream, item, changed)], result: changed };
+    });
+  }
+
+  /** The stream, deleted or not; undefined when there is none. */
+  async find(basin: string, name: string, consistency: Consistency = 'strong'): Promise<StreamInfo | undefined> {
+    return (await this.#read(basin, name, consistency)).stream;
+  }
+
+  /**
+   * A stream that can be used.
+   *
+   * @throws StoreError `stream_not_found`, `stream_deletion_pending`; `basin_not_found`, `basin_deletion_pending` where
+   *   there is no stream.
+   */
+  async resolve(basin: string, name: string, consistency: Consistency = 'strong'): Promise<StreamInfo> {
+    const stream = await this.find(basin, name, consistency);
+    if (stream === undefined) throw await this.#notFound(basin, name);
+    if (stream.deletedAt !== undefined) throw streamDeletionPending(basin, name);
+    return stream;
+  }
+
+  /** By name in byte order, those being deleted included. Says nothing of whether the basin exists. */
+  async list(basin: string, page: NamePage): Promise<{ readonly streams: readonly StreamInfo[]; readonly hasMore: boolean }> {
+    const { items, hasMore } = await listNames(this.#store, streamsPartition(basin), page);
+    return { streams: items.map((item) => decodeStream(basin, item)), hasMore };
+  }
+
+  /** The stream is sealed in its channel: its name is deleted from here on. Again: nothing. @throws StoreError `stream_not_found` */
+  markDeleting(basin: string, name: string, id: StreamId): Promise<StreamInfo> {
+    return transact<StreamInfo>(this.#store, async () => {
+      const { stream, item } = await this.#read(basin, name, 'strong');
+      if (stream === undefined || stream.streamId !== id) throw streamNotFound(basin, name);
+      if (stream.deletedAt !== undefined) return { result: stream };
+      const deleted: StreamInfo = { ...stream, deletedAt: rfc3339(this.#clock.now()) };
+      const listed: Write = { kind: 'put', key: deletingStreamKey(id), fields: { basin, name } };
+      return { writes: [this.#change(stream, item, deleted), listed], result: deleted };
+    });
+  }
+
+  /** Streams whose names are deleted, in the order of their ids; `after` is the last id of the page before. */
+  async deleting(limit: number, after?: StreamId): Promise<readonly DeletingStream[]> {
+    const items = await this.#store.query(DELETING_STREAMS, { start: after === undefined ? '' : `${after}\0` }, limit, 'strong');
+    return items.map((item) => {
+      const fields = new FieldReader(item);
+      return { streamId: streamId(item.sort), basin: fields.text('basin'), name: fields.text('name') };
+    });
+  }
+
+  /** Frees the name of a deleted stream of which nothing is left; its state stays, marked, until `purge`. */
+  remove({ basin, name, streamId: id }: DeletingStream): Promise<Removal> {
+    return transact<Removal>(this.#store, async () => {
+      const [{ stream }, stateItem] = await Promise.all([this.#read(basin, name, 'strong'), this.#store.get(stateKey(id), 'strong')]);
+      const isNamed = stream !== undefined && stream.streamId === id;
+      if (!isNamed) return { writes: [{ kind: 'delete', key: deletingStreamKey(id) }], result: 'removed' };
+      const state = stateItem && decodeState(stateItem);
+      if (stream.deletedAt === undefined || stateItem === undefined || !state?.isSealed) return { result: 'not_sealed' };
+      const rows = await this.#store.query(streamPartition(id), { start: ROW_PREFIX, end: ROWS_END }, 1, 'strong');
+      if (rows.length > 0 || state.compacting !== undefined) return { result: 'busy' };
+      const removed = { streamId: id, removedAt: this.#clock.now() };
+      const marked = { ...state, removedAt: removed.removedAt };
+      checkState(state, marked);
+      const writes: readonly Write[] = [
+        { kind: 'delete', key: streamKey(basin, name), when: { equals: { streamId: id, deletedAt: stream.deletedAt } } },
+        replace(stateKey(id), stateItem.fields, encodeState(marked)),
+        { kind: 'delete', key: deletingStreamKey(id) },
+        { kind: 'put', key: removedStreamKey(removed), fields: {} },
+      ];
+      return { writes, result: 'removed' };
+    });
+  }
+
+  /**
+   * Forgets the states of streams removed before `olderThan` (milliseconds since 1970), at most `limit`.
+   *
+   * An offload that began before then must be over: it would take a stream without a state for a new one.
+   */
+  async purge(olderThan: number, limit: number): Promise<number> {
+    const items = await this.#store.query(REMOVED_STREAMS, { start: '', end: paddedMs(olderThan) }, limit, 'strong');
+    for (const { sort } of items) {
+      const stream = parseRemoved(sort);
+      invariant(stream.removedAt < olderThan, 'M13: a removed stream keeps its state for the purge age');
+      await this.#store.commit([
+        { kind: 'delete', key: stateKey(stream.streamId), when: { equals: { removedAt: stream.removedAt } } },
+        { kind: 'delete', key: removedStreamKey(stream) },
+      ]);
+    }
+    return items.length;
+  }
+
+  #newId(): StreamId {
+    return streamId(toHex(this.#random.bytes(16)));
+  }
+
+  async #read(basin: string, name: string, consistency: Consistency): Promise<{ stream?: StreamInfo; item?: Item }> {
+    const item = await this.#store.get(streamKey(basin, name), consistency);
+    return item === undefined ? {} : { stream: decodeStream(basin, item), item };
+  }
+
+  async #creation(
+    basin: string,
+    name: string,
+    id: StreamId,
+    config: StreamConfig,
+    channel: ChannelId,
+    requestKey?: string,
+  ): Promise<Attempt<ProvisionedStream>> {
+    const guard = await this.#store.get(basinGuardKey(basin, guardOf(name)), 'strong');
+    if (guard === undefined) throw basinNotFound(basin);
+    if (new FieldReader(guard).text('state') !== 'active') throw basinDeletionPending(basin);
+    const stream: StreamInfo = {
+      basin,
+      name,
+      streamId: id,
+      config,
+      createdAt: rfc3339(this.#clock.now()),
+      ...(requestKey === undefined ? {} : { requestKey }),
+      chain: [{ streamlet: 0 as StreamletNumber, channel, start: 0 as SeqNum }],
+    };
+    const writes: readonly Write[] = [
+      replace(streamKey(basin, name), undefined, encodeStream(stream)),
+      { kind: 'check', key: guard, when: { equals: { state: 'active' } } },
+    ];
+    return { writes, result: { outcome: 'created', stream } };
+  }
+
+  #change(current: StreamInfo, item: Item | undefined, candidate: StreamInfo): Write {
+    checkStream(current, candidate);
+    return replace(streamKey(current.basin, current.name), item?.fields, encodeStream(candidate));
+  }
+
+  async #notFound(basin: string, name: string): Promise<StoreError> {
+    const item = await this.#store.get(basinKey(basin), 'strong');
+    if (item === undefined) return basinNotFound(basin);
+    return decodeBasin(item).deletedAt === undefined ? streamNotFound(basin, name) : basinDeletionPending(basin);
+  }
+}
+
+export function streamNotFound(basin: string, name: string): StoreError {
+  return refused('stream_not_found', `stream "${name}" in basin "${basin}" not found`);
+}
+
+function streamDeletionPending(basin: string, name: string): StoreError {
+  return refused('stream_deletion_pending', `stream "${name}" in basin "${basin}" is being deleted`);
+}
+
+function parseRemoved(sort: string): RemovedStream {
+  return { removedAt: Number(sort.slice(0, 16)), streamId: streamId(sort.slice(17)) };
+}
+
+/** FNV-1a over UTF-16 units: any even spread does, but it must not change while guards are in use. */
+function guardOf(name: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < name.length; i += 1) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193) >>> 0;
+  return ((hash ^ (hash >>> 16)) >>> 0) % BASIN_GUARDS;
+}

@@ -1,0 +1,103 @@
+import { fc, test as property } from '@fast-check/vitest';
+import { expect, test } from 'vitest';
+import {
+  decodeBasin,
+  decodeChannel,
+  decodeRow,
+  decodeState,
+  decodeStream,
+  encodeBasin,
+  encodeChannel,
+  encodeRow,
+  encodeState,
+  encodeStream,
+} from '#core/metadata/codec.ts';
+import type { BasinInfo, ChannelState, StreamInfo, StreamState } from '#core/metadata/schema.ts';
+import { NEW_STREAM_STATE } from '#core/metadata/segment-index.ts';
+import { epoch, position, type SeqNum, seqNum, streamletNumber, TIMESTAMP_MAX, zoneId } from '#core/model/ids.ts';
+import type { Fields } from '#core/ports/metadata-store.ts';
+import { CHANNEL, CONFIG, nonce, row, STREAM } from './support.ts';
+
+/** As it comes back from a store. */
+const item = (fields: Fields, sort = 'name') => ({ partition: 'p', sort, fields: JSON.parse(JSON.stringify(fields)) as Fields });
+
+const CHANNEL_STATE: ChannelState = {
+  channel: CHANNEL,
+  version: 7,
+  epoch: epoch(3),
+  owner: nonce(3),
+  leaseCounter: 9,
+  leaseMs: 5_000,
+  state: 'active',
+  logs: [
+    { epoch: epoch(2), base: position(1), end: position(4), sealedAt: position(6), zones: [zoneId('a')] },
+    { epoch: epoch(3), base: position(0), zones: [zoneId('a'), zoneId('b')] },
+  ],
+  pending: { object: 'o', epoch: epoch(2), from: position(1), to: position(4) },
+};
+
+const seq = fc.maxSafeNat() as fc.Arbitrary<SeqNum>;
+property.prop([seq, fc.bigInt({ min: 0n, max: TIMESTAMP_MAX }), fc.string(), fc.boolean(), fc.option(fc.nat(), { nil: undefined })])(
+  'a stream state comes back as it was, whatever its timestamp',
+  (tail, lastTimestamp, token, isSealed, removedAt) => {
+    const state: StreamState = {
+      ...NEW_STREAM_STATE,
+      tail,
+      lastTimestamp,
+      token,
+      isSealed,
+      compacting: { object: 'o', first: seqNum(0), end: tail },
+      ...(removedAt === undefined ? {} : { removedAt }),
+    };
+    expect(decodeState(item(encodeState(state)))).toEqual(state);
+  },
+);
+
+test('basins, streams, rows and channels come back as they were', () => {
+  const basins: BasinInfo[] = [
+    { name: 'name', config: { createStreamOnAppend: true, createStreamOnRead: false }, createdAt: 'then' },
+    {
+      name: 'name',
+      config: {
+        createStreamOnAppend: false,
+        createStreamOnRead: true,
+        streamCipher: 'aegis-256',
+        defaultStreamConfig: {
+          storageClass: 'standard',
+          retention: 'infinite',
+          timestamping: { mode: 'arrival' },
+          deleteOnEmptyMinAgeSecs: 7,
+        },
+      },
+      createdAt: 'then',
+      deletedAt: 'now',
+      requestKey: 'k',
+    },
+  ];
+  for (const basin of basins) expect(decodeBasin(item(encodeBasin(basin)))).toEqual(basin);
+  const chain = [{ streamlet: streamletNumber(0), channel: CHANNEL, start: seqNum(0) }];
+  const stream: StreamInfo = { basin: 'b', name: 'name', streamId: STREAM, config: CONFIG, createdAt: 'then', requestKey: 'k', chain };
+  expect(decodeStream('b', item(encodeStream(stream)))).toEqual(stream);
+  const rare = { ...row(3, 9, 'o'), lastTimestamp: TIMESTAMP_MAX };
+  expect(decodeRow(item(encodeRow(rare)))).toEqual(rare);
+  expect(decodeChannel(CHANNEL, item(encodeChannel(CHANNEL_STATE)))).toEqual(CHANNEL_STATE);
+});
+
+const damage: readonly [string, Record<string, unknown>][] = [
+  ['a field that is missing', { version: undefined }],
+  ['a number that is text', { version: '7' }],
+  ['a number that is not whole', { epoch: 0.5 }],
+  ['a negative number', { leaseCounter: -1 }],
+  ['a phase that nobody knows', { state: 'asleep' }],
+  ['a nonce of the wrong length', { owner: 'x' }],
+  ['logs that are no list', { logs: {} }],
+  ['a log that is no object', { logs: [1] }],
+  ['a zone that is none', { logs: [{ epoch: 1, base: 0, zones: ['Ä'] }] }],
+  ['a pending offload that is null', { pending: null }],
+];
+test.each(damage)('an item with %s is corrupt, and named', (_title, fields) => {
+  const damaged = item({ ...encodeChannel(CHANNEL_STATE), ...fields } as Fields, 'M');
+  expect(() => decodeChannel(CHANNEL, damaged)).toThrow(
+    expect.objectContaining({ code: 'corrupt', message: expect.stringContaining('"M"') }),
+  );
+});
