@@ -1,0 +1,46 @@
+import { describe, expect, test } from 'vitest';
+import { decideBatch } from '#core/channel/batcher.ts';
+import { Lease, watchMs } from '#core/channel/lease.ts';
+
+describe('Lease', () => {
+  test('L1: it counts from before the renewal was sent, whenever the answer came', () => {
+    const lease = new Lease(1_000);
+    lease.renewed(5_000, 50_000);
+    expect(lease.isValid(5_980, 50_980)).toBe(true);
+    expect(lease.isValid(5_991, 50_991)).toBe(false);
+  });
+
+  test('L2: a successor waits longer than any owner believes in its lease', () => {
+    expect(watchMs(1_000)).toBeGreaterThan(1_000);
+    const lease = new Lease(1_000);
+    lease.renewed(0, 0);
+    expect(lease.isValid(1_000, 1_000)).toBe(false);
+  });
+
+  test('L3: a machine that was suspended has lost its lease, though its monotonic clock stood still', () => {
+    const lease = new Lease(1_000);
+    lease.renewed(0, 0);
+    expect(lease.isValid(500, 500)).toBe(true);
+    expect(lease.isValid(500, 3_600_500)).toBe(false);
+  });
+
+  test('no lease is valid before the first renewal', () => {
+    expect(new Lease(1_000).isValid(0, 0)).toBe(false);
+  });
+});
+
+describe('decideBatch', () => {
+  const config = { chunkBytesTarget: 64, chunkBytesMax: 256, lingerMs: 10 };
+  const cases = [
+    ['a lone append leaves at once', 1, 0, 0, true, { kind: 'close' }],
+    ['a small chunk waits while another is in flight', 1, 3, 1, true, { kind: 'wait', ms: 7 }],
+    ['a full one leaves beside it', 64, 0, 1, true, { kind: 'close' }],
+    ['the fuller the pipeline, the larger the chunk', 64, 0, 3, true, { kind: 'wait', ms: 10 }],
+    ['but never above its bound', 256, 0, 100, true, { kind: 'close' }],
+    ['the linger ends every wait', 1, 10, 3, true, { kind: 'close' }],
+    ['a full window blocks', 999, 99, 8, false, { kind: 'blocked' }],
+  ] as const;
+  test.each(cases)('%s', (_, bytes, openFor, inFlight, hasRoom, expected) => {
+    expect(decideBatch(config, bytes, openFor, inFlight, hasRoom)).toEqual(expected);
+  });
+});
