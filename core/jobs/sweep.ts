@@ -1,0 +1,97 @@
+// Finds what no metadata ever named, or names any more: orphans of crashes, in the object store and in the zones.
+//
+// It lists first and reads metadata strongly afterwards. What it deletes cannot be named any more by anyone, however long they slept.
+//
+//   G9  A log is an orphan only if its epoch is below M's and M does not list it; its seals stay for ever.
+
+import { invariant } from '../base/invariant.ts';
+import type { Range } from '../base/range.ts';
+import { COMPACT_PREFIX, OFFLOAD_PREFIX } from '../format/keys.ts';
+import { type ChannelId, type Position, position } from '../model/ids.ts';
+import type { StoredLog } from '../ports/chunk-log.ts';
+import type { ObjectPage } from '../ports/object-store.ts';
+import { deadlineOf, type JobPorts, NO_LEASE_MS, type Report } from './job-ports.ts';
+import { orphansOf } from './orphans.ts';
+
+export interface SweepObjectsReport extends Report {
+  readonly listed: number;
+  readonly deleted: number;
+}
+
+type ObjectPorts = Pick<JobPorts, 'objects' | 'repository' | 'clock' | 'trace'>;
+
+/** Deletes objects that nothing names. Whole listings are not kept: each page is judged by metadata read after it. */
+export async function runSweepObjects(ports: ObjectPorts, _request: Record<string, never>, budgetMs: number): Promise<SweepObjectsReport> {
+  const isOver = deadlineOf(ports, budgetMs);
+  let listed = 0;
+  let deleted = 0;
+  for (const prefix of [OFFLOAD_PREFIX, COMPACT_PREFIX]) {
+    let cursor: string | undefined;
+    do {
+      if (isOver()) return { isDone: false, listed, deleted };
+      const page: ObjectPage = await ports.objects.list(prefix, cursor);
+      const orphans = await orphansOf(
+        ports,
+        page.objects.map(({ key }) => key),
+      );
+      if (orphans.length > 0) await ports.objects.delete(orphans);
+      for (const key of orphans) ports.trace.event('sweep.object.deleted', { key });
+      listed += page.objects.length;
+      deleted += orphans.length;
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+  }
+  return { isDone: true, listed, deleted };
+}
+
+export interface SweepLogsRequest {
+  readonly channel: ChannelId;
+}
+
+export interface SweepLogsReport extends Report {
+  /** Orphans of which everything but the seals was deleted, now or before. */
+  readonly logsSwept: number;
+}
+
+/** Deletes chunks of logs that M does not list: of owners that never published, and late ones of logs long offloaded. */
+export async function runSweepLogs(
+  ports: Pick<JobPorts, 'repository' | 'chunkLogs' | 'clock'>,
+  { channel }: SweepLogsRequest,
+  budgetMs: number,
+): Promise<SweepLogsReport> {
+  const isOver = deadlineOf(ports, budgetMs);
+  const stored = await ports.chunkLogs.stored(channel);
+  const state = await ports.repository.channel(channel, NO_LEASE_MS).read();
+  let logsSwept = 0;
+  for (const found of stored) {
+    if (isOver()) return { isDone: false, logsSwept };
+    const { epoch } = found.log;
+    if (epoch >= state.epoch || state.logs.some((log) => log.epoch === epoch)) continue;
+    if (await emptyLog(ports, found)) logsSwept += 1;
+  }
+  return { isDone: true, logsSwept };
+}
+
+/** Deletes everything of an orphan but its seals; false when there was nothing but seals. */
+async function emptyLog(ports: Pick<JobPorts, 'chunkLogs'>, found: StoredLog): Promise<boolean> {
+  const ranges = around(found.seals, found.storedEnd);
+  if (ranges.length === 0) return false;
+  const { log, zones } = found;
+  for (const range of ranges) {
+    invariant(!found.seals.some((seal) => seal >= range.start && seal < range.end), 'G9: the seals stay');
+    await ports.chunkLogs.delete({ log, zones, base: found.storedEnd }, range);
+  }
+  return true;
+}
+
+/** What of [0, end) lies between the seals. */
+export function around(seals: readonly Position[], end: Position): readonly Range<Position>[] {
+  const ranges: Range<Position>[] = [];
+  let start = position(0);
+  for (const seal of [...seals].sort((a, b) => a - b)) {
+    if (seal > start) ranges.push({ start, end: seal });
+    start = position(Math.max(start, seal + 1));
+  }
+  if (start < end) ranges.push({ start, end });
+  return ranges;
+}

@@ -1,0 +1,119 @@
+// Applies trim points and retention to the segments of streams, and removes deleted streams once nothing is left of them.
+//
+// Retention goes by arrival time: timestamps of records are the client's, in whatever unit. Trimming is logical; the objects
+// go with gc.
+//
+//   G5  The trim point is raised before a row is unlinked, so that a reader who misses the row learns why.
+//   G6  Retention trims only rows whose every record arrived longer ago than the stream's age.
+
+import { invariant } from '../base/invariant.ts';
+import type { DeletingStream, SegmentRow, StreamInfo, StreamState } from '../metadata/schema.ts';
+import { UNLINK_ROWS_MAX } from '../metadata/segment-index.ts';
+import type { SeqNum, StreamId } from '../model/ids.ts';
+import { deadlineOf, type JobPorts, type Report } from './job-ports.ts';
+import { type StreamCursor, walkStreams } from './walk-streams.ts';
+
+export interface TrimRequest {
+  /** Where the last run stopped. */
+  readonly cursor?: StreamCursor;
+}
+
+export interface TrimReport extends Report {
+  readonly rowsUnlinked: number;
+  readonly streamsRemoved: number;
+  /** For the next run; absent: every stream was looked at. */
+  readonly cursor?: StreamCursor;
+}
+
+type Ports = Pick<JobPorts, 'repository' | 'clock' | 'trace'>;
+
+const DELETING_PAGE = 100;
+
+export async function runTrim(ports: Ports, request: TrimRequest, budgetMs: number): Promise<TrimReport> {
+  const isOver = deadlineOf(ports, budgetMs);
+  let rowsUnlinked = 0;
+  let streamsRemoved = 0;
+  if (request.cursor === undefined) {
+    const removed = await removeDeleted(ports, isOver);
+    rowsUnlinked += removed.rowsUnlinked;
+    streamsRemoved += removed.streamsRemoved;
+  }
+  const cursor = await walkStreams(ports.repository, request.cursor, isOver, async (stream) => {
+    if (stream.deletedAt === undefined) rowsUnlinked += await trimStream(ports, stream, isOver);
+  });
+  return { isDone: cursor === undefined, rowsUnlinked, streamsRemoved, ...(cursor === undefined ? {} : { cursor }) };
+}
+
+async function trimStream(ports: Ports, { streamId, config }: StreamInfo, isOver: () => boolean): Promise<number> {
+  const { segments } = ports.repository;
+  const rows = await segments.rowsFrom(streamId, 0 as SeqNum, UNLINK_ROWS_MAX, 'stale');
+  if (rows.length === 0) return 0;
+  if (config.retention !== 'infinite') {
+    const before = ports.clock.now() - 1_000 * config.retention.ageSecs;
+    const expired = await expiredEnd(ports, streamId, rows, before);
+    if (expired !== undefined) await segments.raiseTrimPoint(streamId, expired);
+  }
+  return await unlinkBelowTrimPoint(ports, streamId, isOver);
+}
+
+/** Where the rows at the front of which every record arrived before `before` end. */
+async function expiredEnd(ports: Ports, streamId: StreamId, first: readonly SegmentRow[], before: number): Promise<SeqNum | undefined> {
+  let end: SeqNum | undefined;
+  for (let rows = first; rows.length > 0; ) {
+    for (const row of rows) {
+      if (row.arrivalMax >= before) return end;
+      invariant(end === undefined || row.first >= end, 'G6: rows are looked at in their order');
+      end = row.end;
+    }
+    if (end === undefined || rows.length < UNLINK_ROWS_MAX) return end;
+    rows = await ports.repository.segments.rowsFrom(streamId, end, UNLINK_ROWS_MAX, 'stale');
+  }
+  return end;
+}
+
+async function unlinkBelowTrimPoint(ports: Ports, streamId: StreamId, isOver: () => boolean): Promise<number> {
+  const { segments } = ports.repository;
+  let unlinked = 0;
+  for (;;) {
+    const state = await segments.readState(streamId, 'strong');
+    if (state === undefined || state.trimPoint === 0) return unlinked;
+    const rows = await segments.rowsFrom(streamId, 0 as SeqNum, UNLINK_ROWS_MAX, 'strong');
+    const below = rows.filter(({ end }) => end <= state.trimPoint);
+    if (below.length === 0) return unlinked;
+    invariant(
+      below.every(({ end }) => end <= state.trimPoint),
+      'G5: only what is trimmed on record is unlinked',
+    );
+    const went = await segments.unlinkRows(streamId, below);
+    unlinked += went;
+    if (below.length < rows.length || rows.length < UNLINK_ROWS_MAX || isOver()) return unlinked;
+  }
+}
+
+async function removeDeleted(ports: Ports, isOver: () => boolean): Promise<{ rowsUnlinked: number; streamsRemoved: number }> {
+  const { streams, segments } = ports.repository;
+  let rowsUnlinked = 0;
+  let streamsRemoved = 0;
+  let after: StreamId | undefined;
+  for (;;) {
+    const page: readonly DeletingStream[] = await streams.deleting(DELETING_PAGE, after);
+    for (const deleting of page) {
+      if (isOver()) return { rowsUnlinked, streamsRemoved };
+      const state = await segments.readState(deleting.streamId, 'strong');
+      if (state?.isSealed) rowsUnlinked += await empty(ports, deleting.streamId, state, isOver);
+      if ((await streams.remove(deleting)) !== 'removed') continue;
+      ports.trace.event('trim.stream.removed', { stream: deleting.streamId });
+      streamsRemoved += 1;
+    }
+    after = page.at(-1)?.streamId;
+    if (page.length < DELETING_PAGE || after === undefined) return { rowsUnlinked, streamsRemoved };
+  }
+}
+
+/** Trims all of a sealed stream. */
+async function empty(ports: Ports, streamId: StreamId, state: StreamState, isOver: () => boolean): Promise<number> {
+  const { segments } = ports.repository;
+  if (state.compacting !== undefined) await segments.abandonCompaction(streamId, state.compacting.object);
+  await segments.raiseTrimPoint(streamId, state.tail);
+  return await unlinkBelowTrimPoint(ports, streamId, isOver);
+}

@@ -1,0 +1,70 @@
+// Goes through every stream of every basin, as far as the budget reaches, and says where to go on.
+
+import type { Repository } from '../metadata/repository.ts';
+import type { StreamInfo } from '../metadata/schema.ts';
+
+/** The last stream that was looked at. */
+export interface StreamCursor {
+  readonly basin: string;
+  readonly name: string;
+}
+
+const PAGE = 100;
+
+/**
+ * Calls `visit` for each stream behind `cursor`, in the order of names.
+ *
+ * @returns where to go on; undefined when every stream was visited: begin again.
+ */
+export async function walkStreams(
+  repository: Pick<Repository, 'basins' | 'streams'>,
+  cursor: StreamCursor | undefined,
+  isOver: () => boolean,
+  visit: (stream: StreamInfo) => Promise<void>,
+): Promise<StreamCursor | undefined> {
+  let at = cursor;
+  // Streams that are left of the basin where the last run stopped, then basin after basin.
+  if (
+    at !== undefined &&
+    (await walkBasin(repository, at.basin, at.name, isOver, visit, (name) => {
+      at = { basin: at?.basin ?? '', name };
+    }))
+  ) {
+    return at;
+  }
+  let startAfter = cursor?.basin ?? '';
+  for (;;) {
+    const { basins, hasMore } = await repository.basins.list({ startAfter, limit: PAGE });
+    for (const { name: basin } of basins) {
+      at = { basin, name: '' };
+      const stopped = await walkBasin(repository, basin, '', isOver, visit, (name) => {
+        at = { basin, name };
+      });
+      if (stopped) return at;
+      startAfter = basin;
+    }
+    if (!hasMore) return undefined;
+  }
+}
+
+/** True when the budget was over before the basin was. */
+async function walkBasin(
+  repository: Pick<Repository, 'streams'>,
+  basin: string,
+  from: string,
+  isOver: () => boolean,
+  visit: (stream: StreamInfo) => Promise<void>,
+  visited: (name: string) => void,
+): Promise<boolean> {
+  let startAfter = from;
+  for (;;) {
+    const { streams, hasMore } = await repository.streams.list(basin, { startAfter, limit: PAGE });
+    for (const stream of streams) {
+      if (isOver()) return true;
+      await visit(stream);
+      startAfter = stream.name;
+      visited(stream.name);
+    }
+    if (!hasMore) return false;
+  }
+}

@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest';
+import { compactObjectKey, offloadObjectKey } from '#core/format/keys.ts';
+import { runChunkGc } from '#core/jobs/gc.ts';
+import { runOffload } from '#core/jobs/offload.ts';
+import { around, runSweepLogs, runSweepObjects } from '#core/jobs/sweep.ts';
+import { StoreError } from '#core/model/errors.ts';
+import { epoch, ownerNonce, type Position, position, type SeqNum } from '#core/model/ids.ts';
+import { CHANNEL, frameOf, idOf, JobWorld } from './world.ts';
+
+const BUDGET = 1_000;
+const NONCE = 'ab'.repeat(16);
+
+async function worldOf(): Promise<JobWorld> {
+  const world = new JobWorld();
+  await world.own();
+  await world.append(frameOf({ stream: 1, first: 0, bodies: ['x'] }), frameOf({ stream: 2, first: 0, bodies: ['y'.repeat(500)] }));
+  return world;
+}
+
+async function offload(world: JobWorld): Promise<void> {
+  await runOffload(world.ports, { channel: CHANNEL, hint: world.hint, largeStreamBytes: 400 }, BUDGET);
+}
+
+describe('sweep of objects', () => {
+  test('G7: deletes what an offload left that never named it, and makes sure it never will', async () => {
+    const world = await worldOf();
+    const before = await world.register.read();
+    const orphan = offloadObjectKey(CHANNEL, before.version, NONCE);
+    await world.objects.put(orphan, []);
+    await world.objects.put(`${orphan}.1`, []);
+    expect(await runSweepObjects(world.ports, {}, BUDGET)).toMatchObject({ isDone: true, deleted: 2 });
+    const pending = { object: orphan, epoch: epoch(1), from: position(0), to: position(1) };
+    expect(await world.register.nameOffload(before, pending)).toBeUndefined();
+  });
+
+  test('G7: keeps what rows name, and what is pending, siblings too', async () => {
+    const world = await worldOf();
+    await offload(world);
+    await world.append(frameOf({ stream: 2, first: 1, bodies: ['y'.repeat(500)] }));
+    world.metadata.faults = {
+      before: (call) => {
+        if (call.operation === 'commit' && call.writes.some(({ key }) => key.sort === 'state'))
+          throw new StoreError('unavailable', 'none', 'no');
+      },
+    };
+    await expect(offload(world)).rejects.toThrow();
+    world.metadata.faults = undefined;
+    expect(world.objects.objects.size).toBe(4);
+    expect(await runSweepObjects(world.ports, {}, BUDGET)).toMatchObject({ listed: 4, deleted: 0 });
+    await offload(world);
+    expect(await runSweepObjects(world.ports, {}, BUDGET)).toMatchObject({ listed: 4, deleted: 0 });
+  });
+
+  test('G4: deletes nothing of a channel that is not active, nor what it does not know', async () => {
+    const world = await worldOf();
+    const state = await world.register.read();
+    await world.register.claim(state, 'f'.repeat(32) as never);
+    await world.objects.put(offloadObjectKey(CHANNEL, state.version, NONCE), []);
+    await world.objects.put('segments/offload/something/else', []);
+    expect(await runSweepObjects(world.ports, {}, BUDGET)).toMatchObject({ listed: 2, deleted: 0 });
+  });
+
+  test('G8: keeps the output of a compaction that runs, and deletes that of one that was given up', async () => {
+    const world = await worldOf();
+    await offload(world);
+    const running = compactObjectKey(idOf(1), 1, NONCE);
+    await world.repository.segments.startCompaction(idOf(1), { object: running, first: 0 as SeqNum, end: 1 as SeqNum });
+    await world.objects.put(running, []);
+    await world.objects.put(compactObjectKey(idOf(1), 1, 'cd'.repeat(16)), []);
+    expect(await runSweepObjects(world.ports, {}, BUDGET)).toMatchObject({ deleted: 1 });
+    expect(world.objects.objects.has(running)).toBe(true);
+  });
+});
+
+describe('sweep of logs', () => {
+  test('G9: late chunks of a log that left M go, its last seal stays', async () => {
+    const world = await worldOf();
+    await world.own();
+    await offload(world);
+    await runChunkGc(world.ports, { channel: CHANNEL }, BUDGET);
+    const [seal] = world.stored(1);
+    const late = world.chunkLogs.openWriter({ channel: CHANNEL, epoch: epoch(1) }, ownerNonce('e'.repeat(32)), world.chunkLogs.zones(), {
+      committed: () => undefined,
+      deposed: () => undefined,
+      stalled: () => undefined,
+    });
+    late.write([new Uint8Array(10)]);
+    await late.stop();
+    expect(world.stored(1)).toEqual([0, seal]);
+    expect(await runSweepLogs(world.ports, { channel: CHANNEL }, BUDGET)).toMatchObject({ isDone: true, logsSwept: 1 });
+    expect(world.stored(1)).toEqual([seal]);
+    await runSweepLogs(world.ports, { channel: CHANNEL }, BUDGET);
+    expect(world.stored(1)).toEqual([seal]);
+  });
+
+  test('G9: logs that M lists, and those of its epoch and later, are left alone', async () => {
+    const world = await worldOf();
+    await world.own();
+    await world.append(frameOf({ stream: 1, first: 1, bodies: ['z'] }));
+    expect(await runSweepLogs(world.ports, { channel: CHANNEL }, BUDGET)).toMatchObject({ logsSwept: 0 });
+    expect([world.stored(1).length > 1, world.stored(2)]).toEqual([true, [0, 1]]);
+  });
+
+  test.each([
+    [[], 3, [[0, 3]]],
+    [[0], 1, []],
+    [
+      [2],
+      5,
+      [
+        [0, 2],
+        [3, 5],
+      ],
+    ],
+    [[4, 3], 5, [[0, 3]]],
+  ])('around seals at %j of %i', (seals, end, expected) => {
+    const ranges = around(seals as Position[], position(end));
+    expect(ranges.map((range) => [range.start, range.end])).toEqual(expected);
+  });
+});
