@@ -1,0 +1,95 @@
+// Use cases over basins: create, ensure, list, read, configure, delete. (S2 v1 API, sections 1.9, 5.3 and 5.7.)
+
+import type { Provisioned as Outcome } from '../metadata/basins.ts';
+import type { BasinInfo } from '../metadata/schema.ts';
+import { refused } from '../model/errors.ts';
+import { REQUEST_TOKEN_BYTES_MAX } from '../model/limits.ts';
+import type { BasinConfig, PartialStreamConfig, StorageClass } from '../model/stream-config.ts';
+import type { Page, ServiceDeps } from './deps.ts';
+import { type BasinReconfiguration, canonical, reconfigureBasin } from './reconfigure.ts';
+
+export interface ServiceSettings {
+  /** The one location of this deployment, such as `aws:us-east-1`. */
+  readonly location: string;
+  readonly storageClasses: readonly StorageClass[];
+}
+
+/** What became of a request to have something: it was made, changed, or was so already. */
+export interface Provisioned<T> {
+  readonly info: T;
+  readonly outcome: Outcome;
+}
+
+export class Basins {
+  readonly #names: ServiceDeps['names']['basins'];
+  readonly #settings: ServiceSettings;
+
+  constructor(deps: ServiceDeps, settings: ServiceSettings) {
+    this.#names = deps.names.basins;
+    this.#settings = settings;
+  }
+
+  async list(page: Page): Promise<{ readonly items: readonly BasinInfo[]; readonly hasMore: boolean }> {
+    const { basins, hasMore } = await this.#names.list(page);
+    return { items: basins, hasMore };
+  }
+
+  /** @param requestToken repeats of one call carry the same; none: any repeat is refused. */
+  async create(name: string, config: BasinConfig, location?: string, requestToken?: string): Promise<Provisioned<BasinInfo>> {
+    this.#check(config, location);
+    const { basin, outcome } = await this.#names.create(name, config, requestKey(requestToken, config));
+    return { info: basin, outcome };
+  }
+
+  async ensure(name: string, config: BasinConfig, location?: string): Promise<Provisioned<BasinInfo>> {
+    this.#check(config, location);
+    const { basin, outcome } = await this.#names.ensure(name, config);
+    return { info: basin, outcome };
+  }
+
+  /** One that is being deleted is still told. @throws StoreError `basin_not_found` */
+  async get(name: string): Promise<BasinInfo> {
+    const found = await this.#names.get(name);
+    if (found === undefined) throw refused('basin_not_found', `basin "${name}" not found`);
+    return found;
+  }
+
+  async reconfigure(name: string, patch: BasinReconfiguration): Promise<BasinConfig> {
+    const { config } = await this.#names.configure(name, (current) => {
+      const changed = reconfigureBasin(current, patch);
+      this.#check(changed);
+      return changed;
+    });
+    return config;
+  }
+
+  /** Resolves once the deletion is on record; again: the same. The streams go in the background. */
+  async delete(name: string): Promise<void> {
+    await this.#names.markDeleted(name);
+  }
+
+  #check(config: BasinConfig, location = this.#settings.location): void {
+    if (location !== this.#settings.location) throw refused('invalid', `there is no location "${location}"`);
+    if (config.streamCipher !== undefined) throw refused('not_implemented', 'encryption is not available yet');
+    checkStreamConfig(config.defaultStreamConfig ?? {}, this.#settings);
+  }
+}
+
+/** @throws StoreError `invalid` for what no stream of this deployment may have. */
+export function checkStreamConfig(config: PartialStreamConfig, settings: ServiceSettings): void {
+  if (config.storageClass !== undefined && !settings.storageClasses.includes(config.storageClass)) {
+    throw refused('invalid', `storage class "${config.storageClass}" is not available here`);
+  }
+  if (config.retention !== undefined && config.retention !== 'infinite' && config.retention.ageSecs < 1) {
+    throw refused('invalid', 'a retention age is at least one second');
+  }
+}
+
+/** What a repeat of the same creation is known by. */
+export function requestKey(token: string | undefined, config: unknown): string | undefined {
+  if (token === undefined) return undefined;
+  if (new TextEncoder().encode(token).length > REQUEST_TOKEN_BYTES_MAX) {
+    throw refused('bad_header', `s2-request-token is at most ${REQUEST_TOKEN_BYTES_MAX} bytes`);
+  }
+  return `${token}/${canonical(config)}`;
+}

@@ -1,0 +1,68 @@
+// What the use cases need of the rest: names, channels, reads. Structural, so that a host may put a channel task behind them.
+
+import type { RecordBatch } from '../format/record.ts';
+import type { Repository } from '../metadata/repository.ts';
+import type * as Schema from '../metadata/schema.ts';
+import type { AppendAck, AppendConditions, StreamRef } from '../model/append.ts';
+import type { StoreError } from '../model/errors.ts';
+import type { ChannelId } from '../model/ids.ts';
+import type { ReadBatch, ReadRequest } from '../model/read.ts';
+import type { StorageClass, StreamConfig } from '../model/stream-config.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { StreamTail } from '../ports/tail.ts';
+
+export type BasinInfo = Schema.BasinInfo;
+export type StreamInfo = Schema.StreamInfo;
+
+/** Names with `prefix`, greater than `startAfter`, in the order of their bytes; `limit` is 1 to LIST_LIMIT_MAX. */
+export interface Page {
+  readonly prefix: string;
+  readonly startAfter: string;
+  readonly limit: number;
+}
+
+/** Basins and streams by name: the part of metadata/repository.ts that is used here. Reads are strong. */
+export interface Names {
+  readonly basins: Pick<Repository['basins'], 'create' | 'ensure' | 'configure' | 'get' | 'resolve' | 'list' | 'markDeleted'>;
+  readonly streams: Pick<
+    Repository['streams'],
+    'create' | 'ensure' | 'ensureExists' | 'configure' | 'find' | 'resolve' | 'list' | 'markDeleting'
+  >;
+}
+
+/** What the appends of one session share: once one was refused, the channel takes none behind it. */
+export interface SharedFate {
+  failed?: StoreError;
+}
+
+/** Whichever channel owns the stream. */
+export interface Channels {
+  /** Sequenced in the order of calls. */
+  append(ref: StreamRef, batch: RecordBatch, conditions: AppendConditions, session?: SharedFate): Promise<AppendAck>;
+  /** Resolves once an append would not have to wait; undefined: at once. */
+  room(ref: StreamRef): Promise<void> | undefined;
+  tail(ref: StreamRef): Promise<StreamTail>;
+  /** Counts from the next append on. */
+  updateConfig(ref: StreamRef, config: StreamConfig): void | Promise<void>;
+  /** Resolves once nothing can be appended to the stream any more. */
+  deleteStream(ref: StreamRef): Promise<void>;
+}
+
+export type ReadMode = 'unary' | 'session';
+
+export interface ReadSession {
+  /** A batch with no records and a tail is a heartbeat. */
+  next(signal?: AbortSignal): Promise<ReadBatch | 'end'>;
+  /** Harmless when called again. */
+  close(): void;
+}
+
+export interface ServiceDeps {
+  readonly names: Names;
+  readonly channels: Channels;
+  /** @throws StoreError `range_not_satisfiable` before anything was read. */
+  openRead(ref: StreamRef, request: ReadRequest, mode: ReadMode): Promise<ReadSession>;
+  /** The channel for a new stream. */
+  place(storageClass: StorageClass): ChannelId;
+  readonly clock: Clock;
+}

@@ -1,0 +1,125 @@
+// Takes a unary request's body in, whole, and packs answers: bounded in bytes each, in bytes together, and in time.
+//
+//   A10  Bodies in memory never exceed the budget, whatever clients send; what does not fit is refused before it is kept.
+
+import { promisify } from 'node:util';
+import { gunzip, gzip, zstdCompress, zstdDecompress } from 'node:zlib';
+import { refused } from '../../model/errors.ts';
+import { REQUEST_BODY_BYTES_MAX } from '../../model/limits.ts';
+import type { Encoding } from '../../ports/codec.ts';
+import type { Exchange } from './exchange.ts';
+
+/** All bodies that are being taken in, together. */
+const BODIES_BYTES_MAX = 256 * 1024 * 1024;
+/** From head to end of a body; at 8 MiB this asks for 140 KiB a second. */
+const BODY_MS_MAX = 60_000;
+/** Shorter answers are not worth compressing. */
+const PACKED_BYTES_MIN = 1_024;
+
+const NOTHING = new Uint8Array(0);
+const UNPACK = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) };
+const PACK = { gzip: promisify(gzip), zstd: promisify(zstdCompress) };
+
+export class BodyBudget {
+  #bytes = 0;
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  take(bytes: number): void {
+    if (this.#bytes + bytes > BODIES_BYTES_MAX) throw refused('throttled', 'too many request bodies at once; try again later');
+    this.#bytes += bytes;
+  }
+
+  give(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+}
+
+/**
+ * The body, decompressed; the budget holds it until `use` is done.
+ *
+ * @throws StoreError `too_large`, `request_timeout`, `client_hangup`, `throttled`, `bad_header` for an unknown encoding
+ */
+export async function withBody<T>(exchange: Exchange, budget: BodyBudget, use: (body: Uint8Array) => Promise<T>): Promise<T> {
+  const encoding = requestEncoding(exchange.headers['content-encoding']);
+  const declared = Number(exchange.headers['content-length'] ?? 0);
+  if (declared > REQUEST_BODY_BYTES_MAX) throw tooLarge();
+  const held = { bytes: 0 };
+  try {
+    const body = await collect(exchange, budget, held);
+    return await use(encoding === undefined || body.length === 0 ? body : await unpack(encoding, body));
+  } finally {
+    budget.give(held.bytes);
+  }
+}
+
+function collect(exchange: Exchange, budget: BodyBudget, held: { bytes: number }): Promise<Uint8Array> {
+  const { body, gone } = exchange;
+  const pieces: Uint8Array[] = [];
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => settle(refused('request_timeout', 'the request body took too long')), BODY_MS_MAX);
+    const onGone = (): void => settle(refused('client_hangup', 'the client went away'));
+    const settle = (error?: unknown): void => {
+      clearTimeout(timer);
+      gone.removeEventListener('abort', onGone);
+      body.removeAllListeners('data');
+      if (error !== undefined) reject(error);
+      else resolve(pieces.length === 1 ? (pieces[0] ?? NOTHING) : Buffer.concat(pieces));
+    };
+    gone.addEventListener('abort', onGone, { once: true });
+    body.once('error', onGone);
+    body.once('end', () => settle());
+    body.once('close', () => settle(refused('client_hangup', 'the client went away')));
+    body.on('data', (piece: Uint8Array) => {
+      try {
+        if (held.bytes + piece.length > REQUEST_BODY_BYTES_MAX) throw tooLarge();
+        budget.take(piece.length);
+        held.bytes += piece.length;
+        pieces.push(piece);
+      } catch (error) {
+        settle(error);
+      }
+    });
+  });
+}
+
+function requestEncoding(header: string | undefined): Encoding | undefined {
+  const name = header?.trim().toLowerCase() ?? '';
+  if (name === '' || name === 'identity') return undefined;
+  if (name === 'gzip' || name === 'zstd') return name;
+  throw refused('bad_header', 'content-encoding is gzip or zstd');
+}
+
+async function unpack(encoding: Encoding, body: Uint8Array): Promise<Uint8Array> {
+  try {
+    return await UNPACK[encoding](body, { maxOutputLength: REQUEST_BODY_BYTES_MAX });
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge();
+    throw refused('bad_header', `the request body is not ${encoding} as its content-encoding says`);
+  }
+}
+
+function tooLarge(): Error {
+  return refused('too_large', `a request body is at most ${REQUEST_BODY_BYTES_MAX} bytes`);
+}
+
+/** The first zstd that is listed, else gzip if it is. (S2 v1 API, section 4.2.) */
+export function acceptedEncoding(header: string | string[] | undefined): Encoding | undefined {
+  if (header === undefined) return undefined;
+  const names = String(header)
+    .split(',')
+    .map((part) => part.split(';', 1)[0]?.trim().toLowerCase());
+  if (names.includes('zstd')) return 'zstd';
+  return names.includes('gzip') ? 'gzip' : undefined;
+}
+
+/** The body as it is sent, and how it is packed. */
+export async function packBody(
+  body: Uint8Array,
+  accept: string | string[] | undefined,
+): Promise<{ body: Uint8Array; encoding?: Encoding }> {
+  const encoding = body.length > PACKED_BYTES_MIN ? acceptedEncoding(accept) : undefined;
+  return encoding === undefined ? { body } : { body: await PACK[encoding](body), encoding };
+}

@@ -1,0 +1,159 @@
+// Configurations as JSON: what requests may say, checked, and what answers say. (S2 v1 API, sections 1.7 and 5.1.)
+
+import { z } from 'zod';
+import { refused } from '../../model/errors.ts';
+import type { BasinConfig, PartialStreamConfig, Retention, StreamConfig } from '../../model/stream-config.ts';
+import type { BasinInfo, StreamInfo } from '../deps.ts';
+import type { BasinReconfiguration, StreamReconfiguration } from '../reconfigure.ts';
+
+/** A u64; what a configuration would mean above 2^53 − 1 it means at 2^53 − 1 too. */
+const u64 = z
+  .number()
+  .refine((value) => Number.isInteger(value) && value >= 0 && value < 2 ** 64, 'expected a whole number of at most 64 bits')
+  .transform((value) => Math.min(value, Number.MAX_SAFE_INTEGER));
+
+const storageClass = z.enum(['standard', 'express', 'native']);
+const mode = z.enum(['client-prefer', 'client-require', 'arrival']);
+const retention = z
+  .union([z.strictObject({ age: u64 }), z.strictObject({ infinite: z.strictObject({}) })])
+  .transform((value): Retention => ('age' in value ? { ageSecs: value.age } : 'infinite'));
+const cipher = z.enum(['aegis-256', 'aes-256-gcm']);
+
+/** The same fields for a request, where null is absent, and for a PATCH, where it clears. */
+const streamFields = z.object({
+  storage_class: storageClass.nullish(),
+  retention_policy: retention.nullish(),
+  timestamping: z.object({ mode: mode.nullish(), uncapped: z.boolean().nullish() }).nullish(),
+  delete_on_empty: z.object({ min_age_secs: u64.nullish() }).nullish(),
+});
+const basinFields = z.object({
+  default_stream_config: streamFields.nullish(),
+  stream_cipher: cipher.nullish(),
+  create_stream_on_append: z.boolean().nullish(),
+  create_stream_on_read: z.boolean().nullish(),
+});
+
+const createBasin = z.object({ basin: z.string(), config: basinFields.nullish(), location: z.string().nullish() });
+const ensureBasin = z.object({ config: basinFields.nullish(), location: z.string().nullish() });
+const createStream = z.object({ stream: z.string(), config: streamFields.nullish() });
+
+type StreamFields = z.output<typeof streamFields>;
+type BasinFields = z.output<typeof basinFields>;
+
+export function parseCreateBasin(body: unknown): { basin: string; config: BasinConfig; location?: string } {
+  const { basin, config, location } = parse(createBasin, body);
+  return { basin, config: basinConfig(config), ...(location == null ? {} : { location }) };
+}
+
+export function parseEnsureBasin(body: unknown): { config: BasinConfig; location?: string } {
+  const { config, location } = parse(ensureBasin, body);
+  return { config: basinConfig(config), ...(location == null ? {} : { location }) };
+}
+
+export function parseCreateStream(body: unknown): { stream: string; config: PartialStreamConfig } {
+  const { stream, config } = parse(createStream, body);
+  return { stream, config: streamConfig(config) };
+}
+
+export function parseStreamConfig(body: unknown): PartialStreamConfig {
+  return streamConfig(parse(streamFields, body));
+}
+
+export function parseStreamReconfiguration(body: unknown): StreamReconfiguration {
+  return reconfiguration(parse(streamFields, body));
+}
+
+export function parseBasinReconfiguration(body: unknown): BasinReconfiguration {
+  const fields = parse(basinFields, body);
+  const { default_stream_config: defaults } = fields;
+  return {
+    defaultStreamConfig: defaults == null ? defaults : reconfiguration(defaults),
+    streamCipher: fields.stream_cipher,
+    // Null means no change here: both take a value only.
+    createStreamOnAppend: fields.create_stream_on_append ?? undefined,
+    createStreamOnRead: fields.create_stream_on_read ?? undefined,
+  };
+}
+
+function parse<T extends z.ZodType>(schema: T, body: unknown): z.output<T> {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw refused('bad_json', `the JSON body is not as expected: ${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'invalid'}`);
+}
+
+function reconfiguration(fields: StreamFields): StreamReconfiguration {
+  const { delete_on_empty: empty } = fields;
+  return {
+    storageClass: fields.storage_class,
+    retention: fields.retention_policy,
+    timestamping: fields.timestamping,
+    deleteOnEmptyMinAgeSecs: empty == null ? empty : empty.min_age_secs,
+  };
+}
+
+function streamConfig(fields: StreamFields | null | undefined): PartialStreamConfig {
+  const { mode: stampMode, uncapped } = fields?.timestamping ?? {};
+  const timestamping = { ...(stampMode == null ? {} : { mode: stampMode }), ...(uncapped == null ? {} : { uncapped }) };
+  const minAge = fields?.delete_on_empty == null ? undefined : (fields.delete_on_empty.min_age_secs ?? 0);
+  return {
+    ...(fields?.storage_class == null ? {} : { storageClass: fields.storage_class }),
+    ...(fields?.retention_policy == null ? {} : { retention: fields.retention_policy }),
+    ...(Object.keys(timestamping).length === 0 ? {} : { timestamping }),
+    ...(minAge === undefined ? {} : { deleteOnEmptyMinAgeSecs: minAge }),
+  };
+}
+
+function basinConfig(fields: BasinFields | null | undefined): BasinConfig {
+  const defaults = streamConfig(fields?.default_stream_config);
+  return {
+    ...(Object.keys(defaults).length === 0 ? {} : { defaultStreamConfig: defaults }),
+    ...(fields?.stream_cipher == null ? {} : { streamCipher: fields.stream_cipher }),
+    createStreamOnAppend: fields?.create_stream_on_append ?? false,
+    createStreamOnRead: fields?.create_stream_on_read ?? false,
+  };
+}
+
+export function streamConfigJson(config: StreamConfig): object {
+  return {
+    storage_class: config.storageClass,
+    retention_policy: retentionJson(config.retention),
+    timestamping: config.timestamping,
+    delete_on_empty: { min_age_secs: config.deleteOnEmptyMinAgeSecs },
+  };
+}
+
+/** Only what was set, but for the storage class, which clients expect resolved. */
+export function basinConfigJson(config: BasinConfig): object {
+  const defaults = config.defaultStreamConfig ?? {};
+  const { timestamping, deleteOnEmptyMinAgeSecs: minAge } = defaults;
+  return {
+    default_stream_config: {
+      storage_class: defaults.storageClass ?? 'express',
+      retention_policy: defaults.retention === undefined ? null : retentionJson(defaults.retention),
+      timestamping: timestamping === undefined ? null : { mode: timestamping.mode ?? null, uncapped: timestamping.uncapped ?? null },
+      delete_on_empty: minAge === undefined ? null : { min_age_secs: minAge },
+    },
+    stream_cipher: config.streamCipher ?? null,
+    create_stream_on_append: config.createStreamOnAppend,
+    create_stream_on_read: config.createStreamOnRead,
+  };
+}
+
+export function basinInfoJson(info: BasinInfo, location: string): object {
+  return {
+    name: info.name,
+    location,
+    created_at: info.createdAt,
+    deleted_at: info.deletedAt ?? null,
+    state: info.deletedAt === undefined ? 'active' : 'deleting',
+  };
+}
+
+export function streamInfoJson(info: StreamInfo): object {
+  return { name: info.name, created_at: info.createdAt, deleted_at: info.deletedAt ?? null, cipher: null };
+}
+
+function retentionJson(value: Retention): object {
+  return value === 'infinite' ? { infinite: {} } : { age: value.ageSecs };
+}

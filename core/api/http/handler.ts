@@ -1,0 +1,226 @@
+// The HTTP face of the store: takes every request of the server to a route or a session, and every failure to an answer.
+//
+//   A14  Every request is answered: with JSON where it fails, also for unknown routes, wrong methods, and our own faults.
+//
+// hono's router finds routes; sessions and answers run straight on the node streams. A host creates it with a Service.
+
+import { RegExpRouter } from 'hono/router/reg-exp-router';
+import { refused } from '../../model/errors.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Codec } from '../../ports/codec.ts';
+import { errorAnswer } from '../../wire/error-answer.ts';
+import { parseEventId } from '../../wire/sse.ts';
+import type { ServiceSettings } from '../basins.ts';
+import type { Service } from '../service.ts';
+import { serveAppendSession } from './append-session.ts';
+import { acceptedEncoding, BodyBudget, packBody, withBody } from './body.ts';
+import type { Answer, AnswerHeaders, Call } from './call.ts';
+import { Draining, serverDraining } from './draining.ts';
+import { Exchange, type NodeRequest, type NodeResponse } from './exchange.ts';
+import { eventEncoder, frameEncoder, serveReadSession } from './read-sessions.ts';
+import { streamTarget } from './record-routes.ts';
+import { header, mediaType, parseQuery, parseRead, requestFormat } from './request.ts';
+import { ROUTES, type Route } from './routes.ts';
+
+export type Readiness = 'ready' | 'starting' | 'draining';
+
+export interface HttpHandlerDeps {
+  readonly service: Service;
+  readonly settings: ServiceSettings;
+  readonly clock: Clock;
+  readonly codec: Codec;
+  readonly readiness: () => Readiness;
+  /** Prometheus text. */
+  readonly metrics: () => string | Promise<string>;
+  /** Called once for each answer: the route's pattern, or `session`; seconds from its head to its end. */
+  readonly observe?: (method: string, route: string, status: number, seconds: number) => void;
+  /** A failure that is ours. */
+  readonly report?: (error: unknown) => void;
+}
+
+export interface HttpHandler {
+  handle(request: NodeRequest, response: NodeResponse): void;
+  /** Requests and sessions that are not answered to their end. */
+  readonly openCount: number;
+  /** Advises sessions to go elsewhere, ends them after `graceMs`, and resolves once every request is answered. */
+  drain(graceMs: number): Promise<void>;
+}
+
+const CORS: AnswerHeaders = {
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers': 's2-provision-result, retry-after-ms',
+};
+const PREFLIGHT: AnswerHeaders = {
+  ...CORS,
+  'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE, OPTIONS',
+  'access-control-allow-headers':
+    'authorization, content-type, content-encoding, accept, last-event-id, s2-basin, s2-format, s2-request-token, s2-encryption-key, s2-stream-config',
+  'access-control-max-age': 86_400,
+};
+const STREAMING: AnswerHeaders = { ...CORS, 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' };
+const NOTHING = new Uint8Array(0);
+
+export function createHttpHandler(deps: HttpHandlerDeps): HttpHandler {
+  return new Handler(deps);
+}
+
+class Handler implements HttpHandler {
+  readonly #deps: HttpHandlerDeps;
+  readonly #router = new RegExpRouter<Route>();
+  readonly #methods = new RegExpRouter<Route['method']>();
+  readonly #budget = new BodyBudget();
+  readonly #draining = new Draining();
+  readonly #open = new Set<Promise<void>>();
+
+  constructor(deps: HttpHandlerDeps) {
+    this.#deps = deps;
+    for (const route of ROUTES) {
+      this.#router.add(route.method, route.path, route);
+      this.#methods.add('ALL', route.path, route.method);
+    }
+  }
+
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  handle(request: NodeRequest, response: NodeResponse): void {
+    const exchange = new Exchange(request, response);
+    const serving = this.#serve(exchange).catch((error: unknown) => this.#answerError(exchange, error));
+    this.#open.add(serving);
+    void serving.finally(() => this.#open.delete(serving));
+  }
+
+  async drain(graceMs: number): Promise<void> {
+    this.#draining.advise();
+    const timer = this.#deps.clock.after(graceMs, () => this.#draining.finish());
+    while (this.#open.size > 0) await Promise.all(this.#open);
+    timer.cancel();
+    this.#draining.finish();
+  }
+
+  async #serve(exchange: Exchange): Promise<void> {
+    const { method, path } = exchange;
+    if (method === 'OPTIONS') return exchange.answer(204, PREFLIGHT, NOTHING);
+    if (method === 'GET' || method === 'HEAD') {
+      if (path === '/health' || path === '/ping') return this.#answerHealth(exchange);
+      if (path === '/metrics') return this.#answerText(exchange, 200, await this.#deps.metrics());
+    }
+    const route = this.#find(method, path);
+    const startedAt = this.#deps.clock.monotonic();
+    const observe = (name: string, status: number): void =>
+      this.#deps.observe?.(method, name, status, (this.#deps.clock.monotonic() - startedAt) / 1_000);
+    try {
+      if (this.#deps.readiness() === 'starting') throw refused('unavailable', 'the server is starting');
+      if (this.#draining.advised.aborted) throw serverDraining();
+      if (await this.#serveSession(exchange, route)) return observe('session', 200);
+      observe(route.path, await this.#serveUnary(exchange, route));
+    } catch (error) {
+      observe(route.path, errorAnswer(error).status);
+      throw error;
+    }
+  }
+
+  #find(method: string, path: string): Route {
+    const [found] = this.#router.match(method, path);
+    const route = found[0]?.[0];
+    if (route !== undefined) return route as Route;
+    const [others] = this.#methods.match('GET', path);
+    if (others.length === 0) throw refused('not_found', 'there is nothing at this path');
+    throw refused('method_not_allowed', `this path does not take ${method}`);
+  }
+
+  async #serveUnary(exchange: Exchange, route: Route): Promise<number> {
+    const { service, settings } = this.#deps;
+    const call = (body: Uint8Array): Call => ({
+      exchange,
+      service,
+      settings,
+      segments: exchange.path.slice(1).split('/'),
+      query: parseQuery(exchange.query),
+      body,
+    });
+    const answer = route.hasBody
+      ? await withBody(exchange, this.#budget, (body) => route.handle(call(body)))
+      : await route.handle(call(NOTHING));
+    await this.#answer(exchange, answer);
+    return answer.status;
+  }
+
+  async #answer(exchange: Exchange, { status, contentType, body, headers }: Answer): Promise<void> {
+    if (body === undefined) {
+      exchange.answer(status, { ...CORS, ...headers }, NOTHING);
+      return;
+    }
+    const packed = await packBody(body, exchange.headers['accept-encoding']);
+    exchange.answer(
+      status,
+      {
+        ...CORS,
+        ...headers,
+        ...(contentType === undefined ? {} : { 'content-type': contentType }),
+        ...(packed.encoding === undefined ? {} : { 'content-encoding': packed.encoding, vary: 'accept-encoding' }),
+      },
+      packed.body,
+    );
+  }
+
+  /** False when the request is not one for a session. */
+  async #serveSession(exchange: Exchange, route: Route): Promise<boolean> {
+    if (route.path !== '/v1/streams/:stream/records') return false;
+    const { headers } = exchange;
+    const isFramed = mediaType(header(headers, 'content-type')) === 'session';
+    if (route.method === 'POST') {
+      if (isFramed) await this.#appendSession(exchange);
+      return isFramed;
+    }
+    const isEvents = !isFramed && mediaType(header(headers, 'accept')) === 'event-stream';
+    if (isFramed || isEvents) await this.#readSession(exchange, isEvents);
+    return isFramed || isEvents;
+  }
+
+  async #appendSession(exchange: Exchange): Promise<void> {
+    const { service, codec } = this.#deps;
+    const target = streamTarget({ exchange, segments: exchange.path.slice(1).split('/') });
+    const session = await service.openAppendSession(target);
+    exchange.head(200, { ...STREAMING, 'content-type': 's2s/proto' });
+    await serveAppendSession(exchange, session, codec, this.#draining);
+  }
+
+  async #readSession(exchange: Exchange, isEvents: boolean): Promise<void> {
+    const { service, codec, clock } = this.#deps;
+    const { headers } = exchange;
+    const target = streamTarget({ exchange, segments: exchange.path.slice(1).split('/') });
+    const format = isEvents ? requestFormat(headers) : 'raw';
+    const lastEventId = isEvents ? header(headers, 'last-event-id') : undefined;
+    const resume = lastEventId === undefined || lastEventId === '' ? undefined : parseEventId(lastEventId);
+    const request = parseRead(parseQuery(exchange.query), resume);
+    const session = await service.openRead(target, request, 'session');
+    exchange.head(200, { ...STREAMING, 'content-type': isEvents ? 'text/event-stream' : 's2s/proto' });
+    const encoder = isEvents
+      ? eventEncoder(format, clock, resume)
+      : frameEncoder(this.#draining, codec, acceptedEncoding(headers['accept-encoding']));
+    await serveReadSession(exchange, session, encoder, this.#draining);
+  }
+
+  #answerHealth(exchange: Exchange): void {
+    const readiness = this.#draining.advised.aborted ? 'draining' : this.#deps.readiness();
+    this.#answerText(exchange, readiness === 'ready' ? 200 : 503, readiness === 'ready' ? 'OK' : readiness);
+  }
+
+  #answerText(exchange: Exchange, status: number, text: string): void {
+    exchange.answer(status, { ...CORS, 'content-type': 'text/plain; charset=utf-8' }, Buffer.from(text));
+  }
+
+  #answerError(exchange: Exchange, error: unknown): void {
+    const { status, body, retryAfterMs } = errorAnswer(error);
+    if (status >= 500 && !(error instanceof Error && error.name === 'StoreError')) this.#deps.report?.(error);
+    if (exchange.hasHead) {
+      exchange.destroy();
+      return;
+    }
+    const retry: AnswerHeaders =
+      retryAfterMs === undefined ? {} : { 'retry-after-ms': retryAfterMs, 'retry-after': Math.ceil(retryAfterMs / 1_000) };
+    exchange.answer(status, { ...CORS, ...retry, 'content-type': 'application/json' }, Buffer.from(body));
+  }
+}

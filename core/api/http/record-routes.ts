@@ -1,0 +1,74 @@
+// Appends, reads and check-tail as single requests. (S2 v1 API, sections 2 and 3.4.)
+
+import { refused } from '../../model/errors.ts';
+import type { ReadBatch } from '../../model/read.ts';
+import type { AppendInput } from '../../wire/append-input.ts';
+import { appendAckJson, decodeAppendJson, positionJson } from '../../wire/append-json.ts';
+import { decodeAppendInput, encodeAppendAck } from '../../wire/append-proto.ts';
+import { encodeReadJson } from '../../wire/read-json.ts';
+import { encodeReadBatch } from '../../wire/read-proto.ts';
+import { streamName } from '../names.ts';
+import type { StreamTarget } from '../streams.ts';
+import type { Answer, Call } from './call.ts';
+import {
+  checkEncryptionKey,
+  decodeSegment,
+  header,
+  mediaType,
+  parseRead,
+  requestBasin,
+  requestFormat,
+  requestStreamConfig,
+} from './request.ts';
+
+const NOTHING: ReadBatch = { runs: [], count: 0, meteredBytes: 0 };
+
+/** The stream that a path and its headers name. */
+export function streamTarget({ exchange, segments }: Pick<Call, 'exchange' | 'segments'>): StreamTarget {
+  const stream = streamName(decodeSegment(segments[2] ?? ''), 'bad_path');
+  const basin = requestBasin(exchange.headers);
+  checkEncryptionKey(exchange.headers);
+  return { basin, stream, request: requestStreamConfig(exchange.headers) };
+}
+
+export async function appendRecords(call: Call): Promise<Answer> {
+  const target = streamTarget(call);
+  const { batch, conditions } = decodeInput(call);
+  const ack = await call.service.append(target, batch, conditions);
+  return wantsProtobuf(call)
+    ? { status: 200, contentType: 'application/protobuf', body: encodeAppendAck(ack) }
+    : { status: 200, contentType: 'application/json', body: Buffer.from(appendAckJson(ack)) };
+}
+
+function decodeInput({ exchange, body }: Call): AppendInput {
+  const type = mediaType(header(exchange.headers, 'content-type'));
+  const format = requestFormat(exchange.headers);
+  if (type === 'protobuf') return decodeAppendInput(body);
+  if (type === 'json') return decodeAppendJson(body, format);
+  throw refused('bad_json', 'expected a JSON body with `Content-Type: application/json`');
+}
+
+export async function readRecords(call: Call): Promise<Answer> {
+  const { exchange, service, query } = call;
+  const target = streamTarget(call);
+  const format = requestFormat(exchange.headers);
+  const session = await service.openRead(target, parseRead(query), 'unary');
+  try {
+    const next = await session.next(exchange.gone);
+    const batch = next === 'end' ? NOTHING : next;
+    return wantsProtobuf(call)
+      ? { status: 200, contentType: 'application/protobuf', body: encodeReadBatch(batch) }
+      : { status: 200, contentType: 'application/json', body: encodeReadJson(batch, format) };
+  } finally {
+    session.close();
+  }
+}
+
+export async function checkTail(call: Call): Promise<Answer> {
+  const tail = await call.service.checkTail(streamTarget(call));
+  return { status: 200, contentType: 'application/json', body: Buffer.from(`{"tail":${positionJson(tail)}}`) };
+}
+
+function wantsProtobuf({ exchange }: Call): boolean {
+  return mediaType(header(exchange.headers, 'accept')) === 'protobuf';
+}

@@ -1,0 +1,80 @@
+// The use cases of the store, as any protocol over it needs them. It knows names, not the wire; errors are StoreErrors.
+//
+//   A7  After the first failure of an append session, nothing that it submits later takes effect.
+//
+// basins.ts and streams.ts hold the control plane; here are records. Who calls has decoded and validated the request: what
+// is wrong with it alone is refused before anything is looked up or created.
+
+import type { RecordBatch } from '../format/record.ts';
+import { streamRef } from '../metadata/schema.ts';
+import type { AppendAck, AppendConditions } from '../model/append.ts';
+import { refused } from '../model/errors.ts';
+import type { StreamPosition } from '../model/ids.ts';
+import { UNARY_WAIT_SECS_MAX } from '../model/limits.ts';
+import type { ReadRequest } from '../model/read.ts';
+import { Basins, type ServiceSettings } from './basins.ts';
+import type { ReadMode, ReadSession, ServiceDeps, SharedFate } from './deps.ts';
+import { Streams, type StreamTarget } from './streams.ts';
+
+export interface AppendSession {
+  /** Batches take effect in the order of calls; after one failed, all behind it fail without an effect. */
+  submit(batch: RecordBatch, conditions: AppendConditions): Promise<AppendAck>;
+  /** Resolves once a batch would not have to wait; undefined: at once. */
+  room(): Promise<void> | undefined;
+}
+
+export class Service {
+  readonly basins: Basins;
+  readonly streams: Streams;
+  readonly #deps: ServiceDeps;
+
+  constructor(deps: ServiceDeps, settings: ServiceSettings) {
+    this.#deps = deps;
+    this.basins = new Basins(deps, settings);
+    this.streams = new Streams(deps, settings);
+  }
+
+  append(target: StreamTarget, batch: RecordBatch, conditions: AppendConditions): Promise<AppendAck> {
+    return this.streams.withStream(target, 'append', (info) => this.#deps.channels.append(streamRef(info), batch, conditions));
+  }
+
+  /** The stream is resolved once, and strongly: the session stays with it whatever becomes of its name. */
+  async openAppendSession(target: StreamTarget): Promise<AppendSession> {
+    const { channels } = this.#deps;
+    const ref = streamRef(await this.streams.resolve(target, 'append'));
+    const fate: SharedFate = {};
+    return {
+      submit: async (batch, conditions) => {
+        if (fate.failed !== undefined) throw refused(fate.failed.code, 'an earlier batch of this session failed');
+        return channels.append(ref, batch, conditions, fate);
+      },
+      room: () => channels.room(ref),
+    };
+  }
+
+  async checkTail(target: StreamTarget): Promise<StreamPosition> {
+    return this.streams.withStream(target, 'read', async (info) => {
+      const tail = await this.#deps.channels.tail(streamRef(info));
+      try {
+        return await tail.position();
+      } finally {
+        tail.release();
+      }
+    });
+  }
+
+  /** @throws StoreError `invalid`, `range_not_satisfiable`, and what resolving a name may throw. */
+  openRead(target: StreamTarget, read: ReadRequest, mode: ReadMode): Promise<ReadSession> {
+    if (read.start.kind === 'timestamp' && read.until !== undefined && read.start.timestamp >= read.until) {
+      return Promise.reject(refused('invalid', 'a read starts before it ends: `timestamp` must be less than `until`'));
+    }
+    return this.streams.withStream(target, 'read', (info) =>
+      this.#deps.openRead(streamRef(info), mode === 'unary' ? unaryRequest(read) : read, mode),
+    );
+  }
+}
+
+/** A unary read follows only if it says so, and waits no longer than a minute. */
+function unaryRequest(read: ReadRequest): ReadRequest {
+  return { ...read, waitSecs: Math.min(read.waitSecs ?? 0, UNARY_WAIT_SECS_MAX) };
+}

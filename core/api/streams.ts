@@ -1,0 +1,165 @@
+// Use cases over streams: create, ensure, list, read, configure, delete, and finding one by its name. (S2 v1 API, sections 1.9, 2.7, 5.)
+//
+//   A5  A changed configuration is handed to the channel in the order in which it was committed.
+//   A6  A deletion is answered only once the channel takes no append any more and the name is marked.
+
+import { equalData } from '../base/equal.ts';
+import { type StreamInfo, streamRef } from '../metadata/schema.ts';
+import { refused, StoreError } from '../model/errors.ts';
+import type { ChannelId } from '../model/ids.ts';
+import { type PartialStreamConfig, resolveStreamConfig, type StreamConfig } from '../model/stream-config.ts';
+import { checkStreamConfig, type Provisioned, requestKey, type ServiceSettings } from './basins.ts';
+import type { Page, ServiceDeps } from './deps.ts';
+import { KeyedQueue } from './keyed-queue.ts';
+import { reconfigureStream, type StreamReconfiguration } from './reconfigure.ts';
+import { StreamCache } from './stream-cache.ts';
+
+/** Names in the cache, and how long one is believed: far below the age at which a deleted stream's state is purged. */
+const CACHED_STREAMS_MAX = 4_096;
+const CACHED_AGE_MS = 10_000;
+
+/** What the stream is wanted for: it decides whether it may be created by the way. */
+export type Use = 'append' | 'read';
+
+/** A stream by name; `request`: its configuration, should this request create it. */
+export interface StreamTarget {
+  readonly basin: string;
+  readonly stream: string;
+  readonly request: PartialStreamConfig;
+}
+
+export class Streams {
+  readonly #deps: ServiceDeps;
+  readonly #settings: ServiceSettings;
+  readonly #cache = new StreamCache(CACHED_STREAMS_MAX, CACHED_AGE_MS);
+  /** One change of a stream at a time, so that the channel is told in the order of commits (A5). */
+  readonly #changes = new KeyedQueue();
+
+  constructor(deps: ServiceDeps, settings: ServiceSettings) {
+    this.#deps = deps;
+    this.#settings = settings;
+  }
+
+  async list(basin: string, page: Page): Promise<{ readonly items: readonly StreamInfo[]; readonly hasMore: boolean }> {
+    const { names } = this.#deps;
+    const { streams, hasMore } = await names.streams.list(basin, page);
+    if (streams.length === 0 && (await names.basins.get(basin)) === undefined) {
+      throw refused('basin_not_found', `basin "${basin}" not found`);
+    }
+    return { items: streams, hasMore };
+  }
+
+  async create(basin: string, name: string, request: PartialStreamConfig, requestToken?: string): Promise<Provisioned<StreamInfo>> {
+    const key = requestKey(requestToken, request);
+    const { config, channel } = await this.#plan(basin, request);
+    this.#cache.forget(basin, name);
+    const { stream, outcome } = await this.#deps.names.streams.create(basin, name, config, channel, key);
+    return { info: stream, outcome };
+  }
+
+  ensure(basin: string, name: string, request: PartialStreamConfig): Promise<Provisioned<StreamInfo>> {
+    return this.#change(basin, name, async () => {
+      const { config, channel } = await this.#plan(basin, request);
+      const { stream, outcome } = await this.#deps.names.streams.ensure(basin, name, config, channel);
+      if (outcome === 'updated') await this.#deps.channels.updateConfig(streamRef(stream), stream.config);
+      return { info: stream, outcome };
+    });
+  }
+
+  /** As the metadata store has it now. @throws StoreError `stream_not_found`, `basin_not_found`, `…_deletion_pending` */
+  get(basin: string, name: string): Promise<StreamInfo> {
+    return this.#deps.names.streams.resolve(basin, name);
+  }
+
+  reconfigure(basin: string, name: string, patch: StreamReconfiguration): Promise<StreamConfig> {
+    const { names, channels } = this.#deps;
+    return this.#change(basin, name, async () => {
+      const basinInfo = await names.basins.get(basin);
+      if (basinInfo === undefined) throw refused('basin_not_found', `basin "${basin}" not found`);
+      const changed = await names.streams.configure(basin, name, (current) => {
+        const config = reconfigureStream(current, patch, basinInfo.config);
+        checkStreamConfig(config, this.#settings);
+        return config;
+      });
+      await channels.updateConfig(streamRef(changed), changed.config);
+      return changed.config;
+    });
+  }
+
+  /** Again: the same, until the name is gone. (A6) */
+  delete(basin: string, name: string): Promise<void> {
+    const { names, channels } = this.#deps;
+    return this.#change(basin, name, async () => {
+      const found = (await names.streams.find(basin, name)) ?? (await names.streams.resolve(basin, name));
+      await channels.deleteStream(streamRef(found));
+      await names.streams.markDeleting(basin, name, found.streamId);
+    });
+  }
+
+  /**
+   * Calls `act` on the stream of that name, which is created if the basin says so.
+   *
+   * What is cached may be out of date: when the stream refuses as one that is gone, the name is resolved again, and `act`
+   * called again if it names something else by now. Only a refusal without an effect leads there.
+   */
+  async withStream<T>(target: StreamTarget, use: Use, act: (stream: StreamInfo) => Promise<T>): Promise<T> {
+    const { basin, stream } = target;
+    const cached = this.#cache.get(basin, stream, this.#deps.clock.monotonic());
+    if (cached === undefined) return act(await this.resolve(target, use));
+    try {
+      return await act(cached);
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.effect !== 'none' || !isOutOfDate(error)) throw error;
+      this.#cache.forget(basin, stream);
+      const fresh = await this.resolve(target, use);
+      if (fresh.streamId === cached.streamId && equalData(fresh.chain, cached.chain)) throw error;
+      return act(fresh);
+    }
+  }
+
+  /** The stream of that name as the metadata store has it now; created if the basin says so. */
+  async resolve({ basin, stream: name, request }: StreamTarget, use: Use): Promise<StreamInfo> {
+    const { names, clock } = this.#deps;
+    const mark = this.#cache.mark;
+    const found = await names.streams.find(basin, name);
+    if (found !== undefined && found.deletedAt === undefined) {
+      this.#cache.put(found, mark, clock.monotonic());
+      return found;
+    }
+    const basinInfo = await names.basins.get(basin);
+    const { createStreamOnAppend = false, createStreamOnRead = false } = basinInfo?.config ?? {};
+    const mayCreate = use === 'append' ? createStreamOnAppend : createStreamOnRead;
+    // `resolve` throws what is wrong, unless somebody made the stream meanwhile.
+    if (found !== undefined || !mayCreate) return names.streams.resolve(basin, name);
+    const { config, channel } = await this.#plan(basin, request);
+    this.#cache.forget(basin, name);
+    const { stream } = await names.streams.ensureExists(basin, name, config, channel);
+    return stream;
+  }
+
+  /** What a new stream gets. @throws StoreError when it may not be, or its basin is not there or being deleted. */
+  async #plan(basin: string, request: PartialStreamConfig): Promise<{ readonly config: StreamConfig; readonly channel: ChannelId }> {
+    checkStreamConfig(request, this.#settings);
+    const { config: basinConfig } = await this.#deps.names.basins.resolve(basin);
+    if (basinConfig.streamCipher !== undefined) throw refused('not_implemented', 'encryption is not available yet');
+    const config = resolveStreamConfig(request, basinConfig.defaultStreamConfig);
+    return { config, channel: this.#deps.place(config.storageClass) };
+  }
+
+  /** Forgets the name before and after: a look-up that overlaps the change must not put it back. */
+  #change<T>(basin: string, name: string, act: () => Promise<T>): Promise<T> {
+    return this.#changes.run(`${basin}/${name}`, async () => {
+      this.#cache.forget(basin, name);
+      try {
+        return await act();
+      } finally {
+        this.#cache.forget(basin, name);
+      }
+    });
+  }
+}
+
+/** Refusals that a name resolved too long ago may lead to. */
+function isOutOfDate(error: StoreError): boolean {
+  return error.code === 'stream_deletion_pending' || error.code === 'stream_not_found' || error.code === 'deposed';
+}

@@ -1,0 +1,64 @@
+// Server-sent events of a read. (S2 v1 API, section 3.6.)
+//
+//   batch  id: seq_num of the last record, records so far, metered bytes so far · data: ReadBatch JSON
+//   ping   data: {"timestamp": server ms, "tail": position}
+//   error  data: the error body, as in a unary answer
+//   last   data: [DONE], when no error occurred
+
+import { refused } from '../model/errors.ts';
+import type { StreamPosition } from '../model/ids.ts';
+import type { ReadBatch } from '../model/read.ts';
+import { type JsonFormat, positionJson } from './append-json.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { writeReadJson } from './read-json.ts';
+
+/** How far a connection, and those that it resumed, have come. */
+export interface EventId {
+  /** Of the last record. */
+  readonly seqNum: number;
+  readonly count: number;
+  readonly bytes: number;
+}
+
+export const SSE_DONE = 'data: [DONE]\n\n';
+
+/** The id of the event that carries `batch`, which holds a record, after `before`. */
+export function nextEventId(before: EventId | undefined, batch: ReadBatch): EventId {
+  const run = batch.runs.at(-1);
+  return {
+    seqNum: run === undefined ? (before?.seqNum ?? 0) : run.first + run.count - 1,
+    count: (before?.count ?? 0) + batch.count,
+    bytes: (before?.bytes ?? 0) + batch.meteredBytes,
+  };
+}
+
+export function encodeBatchEvent(batch: ReadBatch, id: EventId, format: JsonFormat): Uint8Array {
+  let bytesHint = 128 + 64 * batch.count;
+  for (const run of batch.runs) bytesHint += run.bytes.length;
+  const out = new ByteWriter(bytesHint);
+  out.ascii(`event: batch\nid: ${id.seqNum},${id.count},${id.bytes}\ndata: `);
+  writeReadJson(out, batch, format);
+  out.ascii('\n\n');
+  return out.finish();
+}
+
+export function pingEvent(now: number, tail: StreamPosition): string {
+  return `event: ping\ndata: {"timestamp":${Math.floor(now)},"tail":${positionJson(tail)}}\n\n`;
+}
+
+/** @param body JSON in one line. */
+export function errorEvent(body: string): string {
+  return `event: error\ndata: ${body}\n\n`;
+}
+
+const EVENT_ID = /^([0-9]{1,16}),([0-9]{1,16}),([0-9]{1,16})$/;
+
+/** @throws StoreError `bad_header` */
+export function parseEventId(text: string): EventId {
+  const [, seqNum, count, bytes] = EVENT_ID.exec(text.trim()) ?? [];
+  const id = { seqNum: Number(seqNum), count: Number(count), bytes: Number(bytes) };
+  if (!Number.isSafeInteger(id.seqNum) || !Number.isSafeInteger(id.count) || !Number.isSafeInteger(id.bytes)) {
+    throw refused('bad_header', 'last-event-id is "<seq_num>,<count>,<bytes>"');
+  }
+  return id;
+}
