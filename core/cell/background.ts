@@ -1,0 +1,49 @@
+// Runs the background jobs of an embedded cell on timers: the same jobs that functions run on queues and schedules elsewhere.
+//
+// One failed run is told and tried again at the next tick: every job is resumable, and safe when run twice at once.
+
+import { InvariantError } from '../base/invariant.ts';
+import type { Repository } from '../metadata/repository.ts';
+import { StoreError } from '../model/errors.ts';
+import type { CellPorts, OwnedChannel } from './cell.ts';
+import type { CellConfig } from './config.ts';
+import { type Job, listJobs } from './jobs.ts';
+
+export class Background {
+  readonly #ports: CellPorts;
+  readonly #jobs: readonly Job[];
+  readonly #stop = new AbortController();
+  #running: Promise<void>[] = [];
+
+  constructor(ports: CellPorts, config: CellConfig, repository: Repository, channels: readonly OwnedChannel[]) {
+    this.#ports = ports;
+    this.#jobs = listJobs(ports, config, repository, channels);
+  }
+
+  start(): void {
+    this.#running = this.#jobs.map((job) => this.#repeat(job));
+  }
+
+  /** Resolves once nothing runs any more. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#running);
+  }
+
+  async #repeat(job: Job): Promise<void> {
+    const { clock, trace } = this.#ports;
+    while (!this.#stop.signal.aborted) {
+      try {
+        await clock.sleep(job.everyMs, this.#stop.signal);
+      } catch {
+        return;
+      }
+      try {
+        await job.run();
+      } catch (error) {
+        if (error instanceof InvariantError || !(error instanceof StoreError)) throw error;
+        trace.event('job.failed', { job: job.name, code: error.code, message: error.message });
+      }
+    }
+  }
+}

@@ -1,0 +1,153 @@
+// The whole store as a function of its ports: the only place that wires.
+
+import type { ServiceSettings } from '../api/basins.ts';
+import { Service } from '../api/service.ts';
+import { Channel } from '../channel/channel.ts';
+import type { Proof } from '../channel/takeover.ts';
+import { createChunkLogs } from '../chunk/logs.ts';
+import { Repository } from '../metadata/repository.ts';
+import type { StreamRef } from '../model/append.ts';
+import { refused } from '../model/errors.ts';
+import { type ChannelId, channelId, type ZoneId } from '../model/ids.ts';
+import type { StorageClass } from '../model/stream-config.ts';
+import type { Checksum } from '../ports/checksum.ts';
+import type { ChunkLogs } from '../ports/chunk-log.ts';
+import type { ChunkStore } from '../ports/chunk-store.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { MetadataStore } from '../ports/metadata-store.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import type { Random } from '../ports/random.ts';
+import type { Trace } from '../ports/trace.ts';
+import { openRead } from '../reader/read-session.ts';
+import { READER_LIMITS } from '../reader/reader-limits.ts';
+import { Background } from './background.ts';
+import type { CellConfig, ChunkStoreKind } from './config.ts';
+
+/** The zones of one kind of chunk store, and which storage class is kept in them. */
+export interface ZoneSet {
+  readonly storageClass: StorageClass;
+  readonly kind: ChunkStoreKind;
+  /** Every store that answers, with retired ones that only give back what they have. */
+  stores(): readonly ChunkStore[];
+  /** The zones of a log that is opened now. */
+  currentZones(): readonly ZoneId[];
+  /** Forgets retired zones that no log names any more. */
+  removeUnnamed?(named: ReadonlySet<ZoneId>): Promise<void>;
+}
+
+export interface CellPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly checksum: Checksum;
+  readonly trace: Trace;
+  readonly metadata: MetadataStore;
+  /** Where segments go. */
+  readonly objects: ObjectStore;
+  /** One a storage class; the first is where a class without zones goes. */
+  readonly zones: readonly ZoneSet[];
+}
+
+export interface OwnedChannel {
+  readonly zones: ZoneSet;
+  readonly id: ChannelId;
+  readonly storageClass: StorageClass;
+  readonly channel: Channel;
+  readonly logs: ChunkLogs;
+}
+
+/** One channel a storage class, for now. */
+function createChannels(ports: CellPorts, config: CellConfig, repository: Repository): readonly OwnedChannel[] {
+  return ports.zones.map((zones) => {
+    const id = channelId(`${zones.storageClass}-0`);
+    const { clock, random, checksum, trace } = ports;
+    const logs = createChunkLogs({
+      stores: () => zones.stores(),
+      currentZones: () => zones.currentZones(),
+      writeQuorum: zones.kind.writeQuorum,
+      windowMax: zones.kind.windowMax,
+      retryDelayMs: config.retryDelayMs,
+      answerTimeoutMs: zones.kind.answerTimeoutMs,
+      clock,
+      checksum,
+      trace,
+    });
+    const channel = new Channel(
+      {
+        channel: id,
+        clock,
+        random,
+        checksum,
+        trace,
+        logs,
+        metadata: repository.channel(id, config.channel.leaseMs),
+        readState: (streamId) => repository.segments.readState(streamId, 'strong'),
+      },
+      { ...config.channel, batching: zones.kind.batching },
+    );
+    return { id, zones, storageClass: zones.storageClass, channel, logs };
+  });
+}
+
+/** The channel that a stream's open link names. @throws StoreError `unavailable` when it is not here */
+function channelOf(channels: readonly OwnedChannel[], ref: Pick<StreamRef, 'channel'>): Channel {
+  const owned = channels.find(({ id }) => id === ref.channel);
+  if (owned === undefined) throw refused('unavailable', `channel ${ref.channel} is not served here`);
+  return owned.channel;
+}
+
+/** Where a new stream of a class goes. */
+function place(channels: readonly OwnedChannel[], storageClass: StorageClass): ChannelId {
+  const owned = channels.find((candidate) => candidate.storageClass === storageClass);
+  if (owned === undefined) throw refused('invalid', `this deployment has no storage class "${storageClass}"`);
+  return owned.id;
+}
+
+export interface Cell {
+  readonly settings: ServiceSettings;
+  readonly service: Service;
+  readonly channels: readonly OwnedChannel[];
+  /** Takes every channel over, then starts the background jobs. Rejects when a channel's log is corrupt. */
+  open(proof: Proof): Promise<void>;
+  /** Ends the jobs, drains and releases the channels. */
+  close(): Promise<void>;
+}
+
+export function createCell(ports: CellPorts, config: CellConfig): Cell {
+  const { clock, random, checksum, objects } = ports;
+  const repository = new Repository(ports.metadata, clock, random);
+  const channels = createChannels(ports, config, repository);
+  const settings = { location: config.location, storageClasses: channels.map(({ storageClass }) => storageClass) };
+  const service = new Service(
+    {
+      names: repository,
+      clock,
+      place: (storageClass) => place(channels, storageClass),
+      channels: {
+        append: async (ref, batch, conditions, session) => channelOf(channels, ref).append(ref, batch, conditions, session),
+        room: (ref) => channelOf(channels, ref).room(),
+        tail: async (ref) => channelOf(channels, ref).tail(ref),
+        updateConfig: (ref, changed) => channelOf(channels, ref).updateConfig(ref, changed),
+        deleteStream: async (ref) => channelOf(channels, ref).deleteStream(ref),
+      },
+      openRead: async (ref, request, mode) => {
+        const tail = await channelOf(channels, ref).tail(ref);
+        return openRead({ objects, repository, tail, clock, checksum, random, limits: READER_LIMITS }, ref, request, mode);
+      },
+    },
+    settings,
+  );
+  const background = new Background(ports, config, repository, channels);
+  return {
+    settings,
+    service,
+    channels,
+    async open(proof) {
+      await Promise.all(channels.map(({ channel }) => channel.open(proof)));
+      background.start();
+    },
+    async close() {
+      await background.stop();
+      await Promise.all(channels.map(({ channel }) => channel.close()));
+    },
+  };
+}

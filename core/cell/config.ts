@@ -1,0 +1,88 @@
+// THE table of a cell's tunables: sizes, lingers, lease times and every other bound, with unit and reason.
+
+import type { ChannelConfig } from '../channel/deps.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** What belongs to a kind of chunk store, not to a storage class. */
+export interface ChunkStoreKind {
+  /** Copies that make a chunk committed, of how many zones. */
+  readonly zonesCount: number;
+  readonly writeQuorum: number;
+  /** P: chunks in flight beyond the commit point, by Little's law for this store's latency and throughput. */
+  readonly windowMax: number;
+  readonly batching: ChannelConfig['batching'];
+  /** A zone's answer that takes longer counts as none, and is asked for again. */
+  readonly answerTimeoutMs: number;
+}
+
+export const CHUNK_STORE_KINDS = {
+  /** Direct I/O: 64 KiB is where a lone writer's chunk is full; under load 256 KiB reach the disk's throughput. */
+  direct: {
+    zonesCount: 3,
+    writeQuorum: 2,
+    windowMax: 8,
+    batching: { chunkBytesTarget: 64 * KIB, chunkBytesMax: 256 * KIB, lingerMs: 1 },
+    answerTimeoutMs: 5_000,
+  },
+  /** Files in one folder: 4 MiB as on S3 Standard, where a request is what costs. */
+  objects: {
+    zonesCount: 1,
+    writeQuorum: 1,
+    windowMax: 10,
+    batching: { chunkBytesTarget: 4 * MIB, chunkBytesMax: 4 * MIB, lingerMs: 50 },
+    answerTimeoutMs: 30_000,
+  },
+} as const satisfies Record<string, ChunkStoreKind>;
+
+export interface CellConfig {
+  /** The one location of this deployment, as the API names it. */
+  readonly location: string;
+  readonly channel: Omit<ChannelConfig, 'batching'>;
+  readonly retryDelayMs: { readonly min: number; readonly max: number };
+  readonly offload: {
+    /** A channel is offloaded once this much waits, or once the oldest of it is this old. */
+    readonly backlogBytesMin: number;
+    readonly ageMsMin: number;
+    /** Bytes of chunks that one run holds in memory. */
+    readonly runBytesMax: number;
+  };
+  /** How often each job looks for work, milliseconds. */
+  readonly everyMs: {
+    readonly offload: number;
+    readonly gc: number;
+    readonly trim: number;
+    readonly compact: number;
+    readonly sweep: number;
+  };
+  readonly jobBudgetMs: number;
+  /** For jobs that walk over all streams, a part a run: they must not take the processor from appends. */
+  readonly walkBudgetMs: number;
+  /** An object that no row names stays this long: the longest age of a read plan. */
+  readonly readPlanAgeMs: number;
+  /** Capacity of each direct-I/O zone: twice the backlog bound, so that a slow GC does not fill it. */
+  readonly zoneBytesMax: number;
+  readonly slabBytes: number;
+}
+
+export const DEFAULT_CELL_CONFIG: CellConfig = {
+  location: 'local',
+  channel: {
+    leaseMs: 10_000,
+    tailMs: 10_000,
+    tailBytesMax: 64 * MIB,
+    backlogBytesMax: 256 * MIB,
+    inFlightBytesMax: 16 * MIB,
+    waitingBytesMax: 64 * MIB,
+    idleMs: 20,
+  },
+  retryDelayMs: { min: 10, max: 1_000 },
+  offload: { backlogBytesMin: 16 * MIB, ageMsMin: 2_000, runBytesMax: 32 * MIB },
+  everyMs: { offload: 100, gc: 500, trim: 5_000, compact: 5_000, sweep: 60_000 },
+  jobBudgetMs: 5_000,
+  walkBudgetMs: 200,
+  readPlanAgeMs: 60_000,
+  zoneBytesMax: 768 * MIB,
+  slabBytes: 32 * MIB,
+};

@@ -1,0 +1,175 @@
+// What the background of an embedded cell does, how often, and with which budget. The jobs themselves know nothing of this.
+
+import { runCompact } from '../jobs/compact.ts';
+import { runChunkGc, runObjectGc } from '../jobs/gc.ts';
+import { runOffload } from '../jobs/offload.ts';
+import { runSweepLogs, runSweepObjects } from '../jobs/sweep.ts';
+import { runTrim } from '../jobs/trim.ts';
+import type { Repository } from '../metadata/repository.ts';
+import { streamRef } from '../metadata/schema.ts';
+import type { Epoch, Position, ZoneId } from '../model/ids.ts';
+import type { CellPorts, OwnedChannel } from './cell.ts';
+import type { CellConfig } from './config.ts';
+
+export interface Job {
+  readonly name: string;
+  readonly everyMs: number;
+  run(): Promise<void>;
+}
+
+interface Context {
+  readonly ports: CellPorts;
+  readonly config: CellConfig;
+  readonly repository: Repository;
+}
+
+export function listJobs(ports: CellPorts, config: CellConfig, repository: Repository, channels: readonly OwnedChannel[]): readonly Job[] {
+  const context = { ports, config, repository };
+  const perChannel = channels.flatMap((owned) => [offloadJob(context, owned), chunkGcJob(context, owned), sweepJob(context, owned)]);
+  return [
+    ...perChannel,
+    objectSweepJob(context),
+    objectGcJob(context),
+    trimJob(context),
+    compactJob(context),
+    deletionJob(context, channels),
+    zoneJob(context, channels),
+  ];
+}
+
+function portsOf({ ports, repository }: Context, owned: Pick<OwnedChannel, 'logs'>) {
+  const { objects, checksum, clock, random, trace } = ports;
+  return { objects, checksum, clock, random, trace, repository, chunkLogs: owned.logs };
+}
+
+/** The owner offloads by itself, early enough that appends are not held back. */
+function offloadJob(context: Context, owned: OwnedChannel): Job {
+  const { offload, everyMs, jobBudgetMs } = context.config;
+  const ports = portsOf(context, owned);
+  return {
+    name: `offload ${owned.id}`,
+    everyMs: everyMs.offload,
+    async run() {
+      const hint = owned.channel.offloadHint();
+      if (hint === undefined || (hint.backlogBytes < offload.backlogBytesMin && hint.ageMs < offload.ageMsMin)) return;
+      const request = { channel: owned.id, hint: { epoch: hint.epoch, to: hint.to }, bytesMax: offload.runBytesMax };
+      await runOffload(ports, request, jobBudgetMs, () => owned.channel.refresh());
+    },
+  };
+}
+
+function chunkGcJob(context: Context, owned: OwnedChannel): Job {
+  const ports = portsOf(context, owned);
+  let deleted: ReadonlyMap<Epoch, Position> = new Map();
+  return {
+    name: `gc ${owned.id}`,
+    everyMs: context.config.everyMs.gc,
+    async run() {
+      const report = await runChunkGc(ports, { channel: owned.id, deleted }, context.config.jobBudgetMs);
+      deleted = report.deleted;
+    },
+  };
+}
+
+function sweepJob(context: Context, owned: OwnedChannel): Job {
+  const ports = portsOf(context, owned);
+  return {
+    name: `sweep ${owned.id}`,
+    everyMs: context.config.everyMs.sweep,
+    async run() {
+      await runSweepLogs(ports, { channel: owned.id }, context.config.jobBudgetMs);
+    },
+  };
+}
+
+function objectSweepJob({ ports, config, repository }: Context): Job {
+  return {
+    name: 'sweep objects',
+    everyMs: config.everyMs.sweep,
+    async run() {
+      await runSweepObjects({ ...ports, repository }, {}, config.walkBudgetMs);
+    },
+  };
+}
+
+function objectGcJob(context: Context): Job {
+  const { config, ports, repository } = context;
+  return {
+    name: 'gc objects',
+    everyMs: config.everyMs.gc,
+    async run() {
+      await runObjectGc({ ...ports, repository }, { safetyAgeMs: config.readPlanAgeMs }, config.jobBudgetMs);
+    },
+  };
+}
+
+function trimJob(context: Context): Job {
+  const { config, ports, repository } = context;
+  let cursor: Awaited<ReturnType<typeof runTrim>>['cursor'];
+  return {
+    name: 'trim',
+    everyMs: config.everyMs.trim,
+    async run() {
+      const report = await runTrim({ ...ports, repository }, cursor === undefined ? {} : { cursor }, config.walkBudgetMs);
+      cursor = report.cursor;
+    },
+  };
+}
+
+function compactJob(context: Context): Job {
+  const { config, ports, repository } = context;
+  let cursor: Awaited<ReturnType<typeof runCompact>>['cursor'];
+  return {
+    name: 'compact',
+    everyMs: config.everyMs.compact,
+    async run() {
+      const report = await runCompact({ ...ports, repository }, cursor === undefined ? {} : { cursor }, config.walkBudgetMs);
+      cursor = report.cursor;
+    },
+  };
+}
+
+const DELETING_PAGE = 100;
+
+/** Seals what is marked deleted and whose seal a crash may have prevented, then the streams of deleted basins. */
+function deletionJob(context: Context, channels: readonly OwnedChannel[]): Job {
+  const { repository, config } = context;
+  return {
+    name: 'deletion',
+    everyMs: config.everyMs.trim,
+    async run() {
+      for (const { streamId, basin, name } of await repository.streams.deleting(DELETING_PAGE)) {
+        const state = await repository.segments.readState(streamId, 'strong');
+        const stream = state?.isSealed ? undefined : await repository.streams.find(basin, name, 'strong');
+        if (stream === undefined || stream.streamId !== streamId) continue;
+        const ref = streamRef(stream);
+        await channels.find(({ id }) => id === ref.channel)?.channel.deleteStream(ref);
+      }
+      for (const { name, deletedAt } of (await repository.basins.list({ limit: DELETING_PAGE })).basins) {
+        if (deletedAt !== undefined) await emptyBasin(repository, name);
+      }
+    },
+  };
+}
+
+async function emptyBasin(repository: Repository, basin: string): Promise<void> {
+  const { streams } = await repository.streams.list(basin, { limit: DELETING_PAGE });
+  for (const { name, streamId, deletedAt } of streams) {
+    if (deletedAt === undefined) await repository.streams.markDeleting(basin, name, streamId);
+  }
+  if (streams.length === 0) await repository.basins.remove(basin);
+}
+
+/** A damaged zone that is only read goes once no log names it. */
+function zoneJob({ repository, config }: Context, channels: readonly OwnedChannel[]): Job {
+  return {
+    name: 'zones',
+    everyMs: config.everyMs.sweep,
+    async run() {
+      for (const { id, zones } of channels) {
+        const { logs } = await repository.channel(id, config.channel.leaseMs).read();
+        await zones.removeUnnamed?.(new Set(logs.flatMap((log): readonly ZoneId[] => log.zones)));
+      }
+    },
+  };
+}

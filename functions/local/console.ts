@@ -1,0 +1,34 @@
+// What `npm start` says to a person: where it listens and what to try, or why it cannot.
+
+import type { ProcessTrace } from '#core/adapters/node/process-trace.ts';
+import { StoreError } from '#core/model/errors.ts';
+import { SettingError } from './env.ts';
+
+/** One line with the URL, then commands to try. */
+export function banner(host: string, port: number): void {
+  const name = host.includes(':') ? `[${host}]` : host;
+  const url = `http://${name}:${port}`;
+  const records = `${url}/v1/streams/hello/records`;
+  const basin = "-H 's2-basin: my-first-basin'";
+  const json = "-H 'content-type: application/json'";
+  process.stdout.write(`millrace listens on ${url}
+
+# a basin that makes streams as they are written to (once)
+curl -X POST ${url}/v1/basins ${json} -d '{"basin":"my-first-basin","config":{"create_stream_on_append":true}}'
+# append
+curl -X POST ${records} ${basin} ${json} -d '{"records":[{"body":"hello"}]}'
+# read
+curl '${records}?seq_num=0' ${basin}
+# tail
+curl -N '${records}?seq_num=0' ${basin} -H 'accept: text/event-stream'
+# the S2 SDK and CLI
+export S2_ACCOUNT_ENDPOINT=${url} S2_BASIN_ENDPOINT=${url} S2_ACCESS_TOKEN=any
+`);
+}
+
+/** Ends the process: a person can act on a StoreError or SettingError; anything else is ours, with its stack. */
+export function exitWith(error: unknown, trace: ProcessTrace): never {
+  if (error instanceof SettingError || error instanceof StoreError) process.stderr.write(`millrace cannot go on: ${error.message}\n`);
+  else trace.log.fatal({ event: 'server.crashed', message: String(error), stack: error instanceof Error ? error.stack : undefined });
+  process.exit(1);
+}

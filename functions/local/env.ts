@@ -1,0 +1,28 @@
+// The settings of `npm start`, from the environment. A bad one ends the process with what it must be.
+
+export interface LocalEnv {
+  readonly port: number;
+  readonly host: string;
+  readonly dataDir: string;
+}
+
+export class SettingError extends Error {
+  override readonly name = 'SettingError';
+}
+
+/** @throws SettingError naming the variable, what it is, and what it must be. */
+export function readEnv(env: Readonly<Record<string, string | undefined>>): LocalEnv {
+  const port = env['PORT'] ?? '8080';
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
+    throw new SettingError(`PORT is "${port}"; it must be a number from 0 (any free port) to 65535`);
+  }
+  const auth = env['MILLRACE_AUTH'] ?? 'off';
+  if (auth !== 'off') {
+    throw new SettingError(`MILLRACE_AUTH is "${auth}"; it must be "off" (access tokens are not there yet)`);
+  }
+  const dataDir = env['MILLRACE_DATA_DIR'] ?? '.millrace';
+  if (dataDir === '') throw new SettingError('MILLRACE_DATA_DIR is empty; it must name a folder');
+  const host = env['MILLRACE_HOST'] ?? '127.0.0.1';
+  if (host === '') throw new SettingError('MILLRACE_HOST is empty; it must be an address to listen on, such as 127.0.0.1');
+  return { port: Number(port), host, dataDir };
+}

@@ -1,0 +1,58 @@
+// What the embedded cell keeps, and where: three direct-I/O zones, chunk files, segments, metadata, all below one data folder.
+
+import path from 'node:path';
+import { openFileObjectStore } from '#core/adapters/node/file-object-store.ts';
+import { type FolderLock, lockFolder } from '#core/adapters/node/folder-lock.ts';
+import type { ProcessTrace } from '#core/adapters/node/process-trace.ts';
+import { openSqliteMetadata, type SqliteMetadata } from '#core/adapters/node/sqlite-metadata-store.ts';
+import { systemClock } from '#core/adapters/node/system-clock.ts';
+import { systemRandom } from '#core/adapters/node/system-random.ts';
+import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
+import { openObjectChunkStore } from '#core/adapters/object-chunk-store.ts';
+import type { CellPorts, ZoneSet } from '#core/cell/cell.ts';
+import { type CellConfig, CHUNK_STORE_KINDS } from '#core/cell/config.ts';
+import { openZones } from './zones.ts';
+
+export interface Storage {
+  readonly ports: CellPorts;
+  close(): Promise<void>;
+}
+
+/** Locks the data folder and opens everything in it. @throws StoreError that names the file and what to do */
+export async function openStorage(dataDir: string, config: CellConfig, trace: ProcessTrace): Promise<Storage> {
+  const lock: FolderLock = await lockFolder(dataDir);
+  const at = (...parts: string[]) => path.join(path.resolve(dataDir), ...parts);
+  const metadata: SqliteMetadata = await openSqliteMetadata(at('metadata.db'));
+  const objects = await openFileObjectStore({ dir: at('segments'), random: systemRandom });
+  const express = await openZones(at('zones'), config, trace);
+  const chunkFiles = await openFileObjectStore({ dir: at('chunks'), random: systemRandom });
+  const standard = await openObjectChunkStore({
+    objects: chunkFiles,
+    prefix: 'standard/',
+    name: 'standard',
+    checksum: zlibChecksum,
+    random: systemRandom,
+  });
+  const standardZones: ZoneSet = {
+    storageClass: 'standard',
+    kind: CHUNK_STORE_KINDS.objects,
+    stores: () => [standard],
+    currentZones: () => [standard.zone],
+  };
+  return {
+    ports: {
+      clock: systemClock,
+      random: systemRandom,
+      checksum: zlibChecksum,
+      trace,
+      metadata,
+      objects,
+      zones: [express.zones, standardZones],
+    },
+    async close() {
+      await express.close();
+      await metadata.close();
+      await lock.release();
+    },
+  };
+}
