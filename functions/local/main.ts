@@ -12,6 +12,8 @@ import { readEnv } from './env.ts';
 import { openStorage } from './storage.ts';
 
 const DRAIN_MS = 2_000;
+const FLUSH_POLL_MS = 20;
+const FLUSH_POLLS_MAX = 25;
 
 const trace = createProcessTrace();
 process.on('uncaughtException', (error) => exitWith(error, trace));
@@ -38,6 +40,8 @@ async function main(): Promise<void> {
     // Until the sessions are over, whoever asks is told that this server is going.
     await handler.drain(DRAIN_MS);
     server.drain();
+    // What was answered last may still be on its way out.
+    for (let i = 0; i < FLUSH_POLLS_MAX && server.connectionsCount > 0; i += 1) await systemClock.sleep(FLUSH_POLL_MS);
     await server.close();
     await cell.close();
     await storage.close();
