@@ -73,6 +73,9 @@ async function run(options: Options): Promise<void> {
       if (wants('latency')) await benchLatency(server.url, report);
       if (wants('append')) await benchAppend(server.url, report, ceiling);
       if (wants('read')) await benchRead(server, report, ceiling);
+    } catch (error) {
+      report.note(`the server, ${server.state}, said last:\n${server.output.slice(-2_000)}`);
+      throw error;
     } finally {
       await server.dispose();
     }
