@@ -5,6 +5,7 @@ import { runChunkGc, runObjectGc } from '../jobs/gc.ts';
 import { runOffload } from '../jobs/offload.ts';
 import { runSweepLogs, runSweepObjects } from '../jobs/sweep.ts';
 import { runTrim } from '../jobs/trim.ts';
+import type { StreamCursor } from '../jobs/walk-streams.ts';
 import type { Repository } from '../metadata/repository.ts';
 import { streamRef } from '../metadata/schema.ts';
 import type { Epoch, Position, ZoneId } from '../model/ids.ts';
@@ -30,8 +31,8 @@ export function listJobs(ports: CellPorts, config: CellConfig, repository: Repos
     ...perChannel,
     objectSweepJob(context),
     objectGcJob(context),
-    trimJob(context),
-    compactJob(context),
+    walkJob(context, 'trim', config.everyMs.trim, runTrim),
+    walkJob(context, 'compact', config.everyMs.compact, runCompact),
     deletionJob(context, channels),
     zoneJob(context, channels),
   ];
@@ -103,27 +104,14 @@ function objectGcJob(context: Context): Job {
   };
 }
 
-function trimJob(context: Context): Job {
-  const { config, ports, repository } = context;
-  let cursor: Awaited<ReturnType<typeof runTrim>>['cursor'];
+/** A job that walks over all streams, a part a run: each run goes on where the last one stopped. */
+function walkJob({ config, ports, repository }: Context, name: string, everyMs: number, run: typeof runTrim | typeof runCompact): Job {
+  let cursor: StreamCursor | undefined;
   return {
-    name: 'trim',
-    everyMs: config.everyMs.trim,
+    name,
+    everyMs,
     async run() {
-      const report = await runTrim({ ...ports, repository }, cursor === undefined ? {} : { cursor }, config.walkBudgetMs);
-      cursor = report.cursor;
-    },
-  };
-}
-
-function compactJob(context: Context): Job {
-  const { config, ports, repository } = context;
-  let cursor: Awaited<ReturnType<typeof runCompact>>['cursor'];
-  return {
-    name: 'compact',
-    everyMs: config.everyMs.compact,
-    async run() {
-      const report = await runCompact({ ...ports, repository }, cursor === undefined ? {} : { cursor }, config.walkBudgetMs);
+      const report = await run({ ...ports, repository }, cursor === undefined ? {} : { cursor }, config.walkBudgetMs);
       cursor = report.cursor;
     },
   };
