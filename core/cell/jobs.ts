@@ -11,6 +11,7 @@ import { streamRef } from '../metadata/schema.ts';
 import type { Epoch, Position, ZoneId } from '../model/ids.ts';
 import type { CellPorts, OwnedChannel } from './cell.ts';
 import type { CellConfig } from './config.ts';
+import { readingHeld } from './held-chunks.ts';
 
 export interface Job {
   readonly name: string;
@@ -46,7 +47,7 @@ function portsOf({ ports, repository }: Context, owned: Pick<OwnedChannel, 'logs
 /** The owner offloads by itself, early enough that appends are not held back. */
 function offloadJob(context: Context, owned: OwnedChannel): Job {
   const { offload, everyMs, jobBudgetMs } = context.config;
-  const ports = portsOf(context, owned);
+  const ports = portsOf(context, { logs: readingHeld(owned.logs, (epoch, at) => owned.channel.heldChunk(epoch, at)) });
   return {
     name: `offload ${owned.id}`,
     everyMs: everyMs.offload,

@@ -6,6 +6,7 @@
 import { invariant } from '../base/invariant.ts';
 import type { Frame } from '../format/frame.ts';
 import type { Epoch, Position } from '../model/ids.ts';
+import type { WrittenChunk } from '../ports/chunk-log.ts';
 import type { ResidentStream } from './resident-stream.ts';
 
 /** What a frame costs in memory beside its bytes: the object, its views and its place in two queues. */
@@ -16,12 +17,15 @@ export interface HeldFrame {
   readonly frame: Frame;
 }
 
-interface HeldChunk {
+/** A committed chunk, with those of its frames that memory holds. */
+interface CommittedChunk extends WrittenChunk {
+  readonly frames: readonly HeldFrame[];
+}
+
+interface HeldChunk extends CommittedChunk {
   readonly epoch: Epoch;
-  readonly at: Position;
   readonly committedAt: number;
   readonly bytes: number;
-  readonly frames: readonly HeldFrame[];
 }
 
 /** First position of each log that is not offloaded; a log that is gone is offloaded whole. */
@@ -57,12 +61,26 @@ export class Backlog {
     return this.#chunks[this.#offloaded]?.committedAt;
   }
 
-  push(epoch: Epoch, at: Position, frames: readonly HeldFrame[], now: number): void {
+  push(epoch: Epoch, { at, payload, frames }: CommittedChunk, now: number): void {
     let bytes = 0;
     for (const { frame } of frames) bytes += frame.bytes.length + FRAME_OVERHEAD_BYTES;
-    this.#chunks.push({ epoch, at, committedAt: now, bytes, frames });
+    this.#chunks.push({ epoch, at, payload, committedAt: now, bytes, frames });
     this.#heldBytes += bytes;
     this.#backlogBytes += bytes;
+  }
+
+  /** The payload of a committed chunk, if memory holds it: of one without frames it does not. */
+  payloadAt(epoch: Epoch, at: Position): Uint8Array | undefined {
+    let low = this.#head;
+    let high = this.#chunks.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const chunk = this.#chunks[middle];
+      if (chunk !== undefined && (chunk.epoch < epoch || (chunk.epoch === epoch && chunk.at < at))) low = middle + 1;
+      else high = middle;
+    }
+    const found = this.#chunks[low];
+    return found?.epoch === epoch && found.at === at ? found.payload : undefined;
   }
 
   /** Takes in what was offloaded, and evicts what is too old or too much. Returns the streams that lost a frame. */

@@ -140,6 +140,11 @@ export class Channel {
     };
   }
 
+  /** The payload of a chunk that this owner knows to be committed and still holds. */
+  heldChunk(epoch: Epoch, at: Position): Uint8Array | undefined {
+    return this.#tenure?.backlog.payloadAt(epoch, at);
+  }
+
   /** Takes in M as a job left it, without waiting for the next renewal. */
   async refresh(): Promise<void> {
     const item = await this.#deps.metadata.read();

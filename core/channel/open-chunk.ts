@@ -2,7 +2,7 @@
 
 import type { FrameHeader } from '../format/frame.ts';
 import type { StoreError } from '../model/errors.ts';
-import type { Position } from '../model/ids.ts';
+import type { WrittenChunk } from '../ports/chunk-log.ts';
 import type { HeldFrame } from './backlog.ts';
 import type { ResidentStream } from './resident-stream.ts';
 
@@ -73,8 +73,7 @@ function sizeOf({ content }: Entry): number {
 }
 
 /** A chunk that was written and is not yet committed. */
-export interface FlyingChunk {
-  readonly at: Position;
+export interface FlyingChunk extends WrittenChunk {
   /** Those who wait for its commit; more may join. */
   readonly entries: Entry[];
   readonly frames: readonly HeldFrame[];

@@ -10,7 +10,7 @@ import { decodeFrames, type Frame } from '../format/frame.ts';
 import type { ChannelState } from '../metadata/schema.ts';
 import { refused, StoreError } from '../model/errors.ts';
 import { type Epoch, logName, type OwnerNonce, type Position } from '../model/ids.ts';
-import type { LogDescription, Recovery } from '../ports/chunk-log.ts';
+import type { LogDescription, Recovery, WrittenChunk } from '../ports/chunk-log.ts';
 import type { Bases, HeldFrame } from './backlog.ts';
 import type { ChannelConfig, ChannelDeps } from './deps.ts';
 import { watchMs } from './lease.ts';
@@ -136,14 +136,14 @@ async function replayLogs(deps: ChannelDeps, tenure: Tenure, item: ChannelState,
     const end = log.end ?? recovery?.end;
     invariant(end !== undefined, 'L8: the open log was recovered before replay');
     const description = describe(deps, log);
-    for await (const { at, payload } of deps.logs.read(description, { start: log.base, end })) {
-      await replayChunk(deps, tenure, log.epoch, at, payload);
+    for await (const chunk of deps.logs.read(description, { start: log.base, end })) {
+      await replayChunk(deps, tenure, log.epoch, chunk);
     }
   }
 }
 
-async function replayChunk(deps: ChannelDeps, tenure: Tenure, epoch: Epoch, at: Position, payload: Uint8Array): Promise<void> {
-  const frames = [...decodeFrames(payload, deps.checksum)];
+async function replayChunk(deps: ChannelDeps, tenure: Tenure, epoch: Epoch, chunk: WrittenChunk): Promise<void> {
+  const frames = [...decodeFrames(chunk.payload, deps.checksum)];
   await Promise.all(frames.map((frame) => tenure.streams.load(frame.streamId, frame.streamlet)));
   const held: HeldFrame[] = [];
   const tails = new Map<string, number>();
@@ -156,13 +156,13 @@ async function replayChunk(deps: ChannelDeps, tenure: Tenure, epoch: Epoch, at: 
       throw new StoreError(
         'corrupt',
         'none',
-        `chunk ${at} of ${deps.channel}/${epoch} has ${frame.first} of ${frame.streamId}, expected ${tail}`,
+        `chunk ${chunk.at} of ${deps.channel}/${epoch} has ${frame.first} of ${frame.streamId}, expected ${tail}`,
       );
     }
     tails.set(frame.streamId, frame.first + frame.count);
     held.push({ stream, frame });
   }
-  if (held.length > 0) tenure.replayed(epoch, at, held);
+  if (held.length > 0) tenure.replayed(epoch, chunk, held);
 }
 
 function isKnown(frame: Frame, tail: number, isSealed: boolean): boolean {
@@ -200,7 +200,7 @@ async function rewriteWindow(
   tenure.attach(writer);
   for (const [i, payload] of adopted.entries()) {
     invariant(writer.hasRoom && writer.end === i, 'L9: the window fits into the new log, from its start');
-    await replayChunk(deps, tenure, claimed.epoch, i as Position, payload);
+    await replayChunk(deps, tenure, claimed.epoch, { at: i as Position, payload });
     writer.write([payload]);
   }
   if (adopted.length === 0) settle();

@@ -8,13 +8,14 @@
 //   L11 Before a release everything that was sequenced is committed or told unknown; from its start nothing is sequenced.
 
 import { invariant } from '../base/invariant.ts';
-import { encodeFrameHeader, type FrameHeader } from '../format/frame.ts';
+import { returnBatchMemory } from '../format/batch-memory.ts';
+import { crcBehindFrame, encodeFrameHeader, type FrameHeader } from '../format/frame.ts';
 import type { RecordBatch } from '../format/record.ts';
 import type { AppendAck, AppendConditions } from '../model/append.ts';
 import { refused, StoreError } from '../model/errors.ts';
 import type { Epoch, Position, SeqNum } from '../model/ids.ts';
 import type { StreamConfig } from '../model/stream-config.ts';
-import type { ChunkWriter, ChunkWriterEvents } from '../ports/chunk-log.ts';
+import type { ChunkWriter, ChunkWriterEvents, WrittenChunk } from '../ports/chunk-log.ts';
 import type { Timer } from '../ports/clock.ts';
 import { Backlog, type Bases, type HeldFrame } from './backlog.ts';
 import { decideBatch } from './batcher.ts';
@@ -89,13 +90,13 @@ export class Tenure implements ChunkWriterEvents {
   }
 
   /** A frame that replay found committed: it is taken in as if it had been written here. */
-  replayed(epoch: Epoch, at: Position, frames: readonly HeldFrame[]): void {
+  replayed(epoch: Epoch, chunk: WrittenChunk, frames: readonly HeldFrame[]): void {
     invariant(!this.#isActive, 'L4: replay ends before the publish');
     for (const { stream, frame } of frames) {
       stream.commit(frame);
       stream.assigned = stream.committed;
     }
-    this.backlog.push(epoch, at, frames, this.#deps.clock.monotonic());
+    this.backlog.push(epoch, { ...chunk, frames }, this.#deps.clock.monotonic());
   }
 
   /** Whether an append would have to wait; else it is sequenced, or refused, at once. Those who wait already go first. */
@@ -279,10 +280,17 @@ export class Tenure implements ChunkWriterEvents {
   }
 
   #write(writer: ChunkWriter, entries: Entry[]): void {
-    const parts = entries.flatMap(({ content }) => (content === undefined ? [] : [content.headerBytes, content.body]));
+    const parts: Uint8Array[] = [];
+    let crc = 0;
+    for (const { content } of entries) {
+      if (content === undefined) continue;
+      parts.push(content.headerBytes, content.body);
+      crc = crcBehindFrame(crc, content.headerBytes, content.body, this.#deps.checksum);
+    }
     this.#isOnRecord = parts.length === 0 && writer.commitPoint === writer.end;
-    const written = writer.write(parts);
-    this.#flying.push({ at: written.at, entries, frames: framesIn(written.payload, entries) });
+    const written = writer.write(parts, crc);
+    for (const { content } of entries) if (content !== undefined) returnBatchMemory(content.body);
+    this.#flying.push({ ...written, entries, frames: framesIn(written.payload, entries) });
   }
 
   #armIdle(writer: ChunkWriter): void {
@@ -299,7 +307,7 @@ export class Tenure implements ChunkWriterEvents {
       this.#inFlightBytes -= frame.bytes.length;
       woken.add(stream);
     }
-    if (chunk.frames.length > 0) this.backlog.push(this.epoch, chunk.at, chunk.frames, now);
+    if (chunk.frames.length > 0) this.backlog.push(this.epoch, chunk, now);
     for (const entry of chunk.entries) entry.settle();
   }
 

@@ -62,11 +62,11 @@ export class Writer implements ChunkWriter {
     return this.#inFlightBytes;
   }
 
-  write(parts: readonly Uint8Array[]): WrittenChunk {
+  write(parts: readonly Uint8Array[], crc?: number): WrittenChunk {
     invariant(this.hasRoom, 'C2: a chunk is written only when there is room');
     const commitPoint = this.commitPoint;
     const at = this.end;
-    const bytes = encodeChunk({ log: this.log, at, commitPoint, owner: this.#owner }, parts, this.#options.checksum);
+    const bytes = encodeChunk({ log: this.log, at, commitPoint, owner: this.#owner }, parts, this.#options.checksum, crc);
     invariant(at - commitPoint < this.#options.windowMax, 'C2: no chunk lies further from its commit point than the window');
     invariant(this.#point.add() === at, 'C2: positions have no gaps');
     const chunk: FlyingChunk = { at, bytes, holders: 0 };

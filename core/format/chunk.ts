@@ -30,11 +30,16 @@ export interface ChunkHeader {
   readonly payloadBytes: number;
 }
 
-/** A data chunk of `parts`, which are copied. */
+/**
+ * A data chunk of `parts`, which are copied.
+ *
+ * @param payloadCrc the checksum of all parts, where the caller knows it.
+ */
 export function encodeChunk(
   header: Omit<ChunkHeader, 'kind' | 'payloadBytes'>,
   parts: readonly Uint8Array[],
   checksum: Checksum,
+  payloadCrc?: number,
 ): Uint8Array {
   let payloadBytes = 0;
   for (const part of parts) payloadBytes += part.length;
@@ -45,7 +50,7 @@ export function encodeChunk(
     chunk.set(part, at);
     at += part.length;
   }
-  writeHeader(chunk, { ...header, kind: 'data', payloadBytes }, checksum);
+  writeHeader(chunk, { ...header, kind: 'data', payloadBytes }, checksum, payloadCrc);
   return chunk;
 }
 
@@ -55,13 +60,13 @@ export function encodeSeal(log: LogId, at: Position, checksum: Checksum): Uint8A
   return seal;
 }
 
-function writeHeader(chunk: Uint8Array, header: ChunkHeader, checksum: Checksum): void {
+function writeHeader(chunk: Uint8Array, header: ChunkHeader, checksum: Checksum, payloadCrc?: number): void {
   const { channel, epoch } = header.log;
   writeU32(chunk, 0, MAGIC);
   chunk[4] = VERSION;
   chunk[5] = header.kind === 'data' ? 1 : 2;
   writeU32(chunk, 8, header.payloadBytes);
-  writeU32(chunk, 12, checksum.crc32(chunk.subarray(CHUNK_HEADER_BYTES)));
+  writeU32(chunk, 12, payloadCrc ?? checksum.crc32(chunk.subarray(CHUNK_HEADER_BYTES)));
   writeU64(chunk, 16, epoch);
   writeU64(chunk, 24, header.at);
   writeU64(chunk, 32, header.commitPoint);

@@ -10,6 +10,7 @@
 // are those that result from the frame, where it holds commands: offload and replay never decode records.
 
 import { readBigU64, readU16, readU32, readU64, toHex, writeBigU64, writeHex, writeU16, writeU32, writeU64 } from '../base/bytes.ts';
+import { combineCrc32 } from '../base/crc32-combine.ts';
 import { invariant } from '../base/invariant.ts';
 import { refused, type StoreError } from '../model/errors.ts';
 import type { SeqNum, StreamId, StreamletNumber, Timestamp } from '../model/ids.ts';
@@ -88,6 +89,23 @@ export function encodeFrameHeader(header: FrameHeader, body: Uint8Array, checksu
   invariant(at + CRC_BYTES === headerBytes, 'F2: a frame header is as long as it says');
   writeU32(out, at, checksum.crc32(body, checksum.crc32(out.subarray(0, at))));
   return out;
+}
+
+/** From this size on, combining checksums costs less than summing the body again (2 µs, as 7 KiB at 3 GB/s). */
+const COMBINED_BYTES_MIN = 16_384;
+
+/**
+ * The checksum of what has the checksum `seed`, and then this frame. The body is not summed again: the frame's own checksum knows it.
+ *
+ * @param header as encodeFrameHeader made it for `body`.
+ */
+export function crcBehindFrame(seed: number, header: Uint8Array, body: Uint8Array, checksum: Checksum): number {
+  const behindHeader = checksum.crc32(header, seed);
+  if (body.length < COMBINED_BYTES_MIN) return checksum.crc32(body, behindHeader);
+  const end = header.length - CRC_BYTES;
+  const own = checksum.crc32(header.subarray(0, end));
+  // crc(A body) ^ crc(B body) = crc(A) ^ crc(B), moved by the body's length.
+  return combineCrc32((behindHeader ^ own) >>> 0, readU32(header, end), body.length);
 }
 
 /**

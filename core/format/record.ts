@@ -14,6 +14,7 @@ import type { Timestamp } from '../model/ids.ts';
 import { BATCH_METERED_BYTES_MAX, BATCH_RECORDS_MAX, FENCING_TOKEN_BYTES_MAX } from '../model/limits.ts';
 import { type Command, meteredBytes } from '../model/records.ts';
 import type { TimestampingMode } from '../model/stream-config.ts';
+import { lendBatchMemory, returnBatchMemory } from './batch-memory.ts';
 
 export const RECORD_PREFIX_BYTES = 12;
 const HAS_HEADERS = 0x8000_0000;
@@ -58,7 +59,7 @@ export class RecordBatchBuilder {
 
   /** @param bytesHint about what the encoded batch will need; it grows beyond it. */
   constructor(bytesHint = 1024) {
-    this.#bytes = new Uint8Array(Math.max(64, bytesHint));
+    this.#bytes = lendBatchMemory(Math.max(64, bytesHint));
   }
 
   begin(): void {
@@ -181,8 +182,9 @@ export class RecordBatchBuilder {
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
+    const grown = lendBatchMemory(Math.max(needed, 2 * this.#bytes.length));
     grown.set(this.#bytes.subarray(0, this.#length));
+    returnBatchMemory(this.#bytes);
     this.#bytes = grown;
   }
 }

@@ -46,9 +46,10 @@ export interface ChunkWriter {
    * Starts to store one chunk made of `parts`, at `end`. Only when `hasRoom`.
    *
    * @param parts copied before this returns. May be empty: an empty chunk carries only the commit point.
+   * @param crc CRC-32 of all parts, where the caller knows it: they are not summed again.
    * @returns where it was put, and the chunk's own copy of the payload (immutable from now on).
    */
-  write(parts: readonly Uint8Array[]): WrittenChunk;
+  write(parts: readonly Uint8Array[], crc?: number): WrittenChunk;
   /** Stops: nothing is sent any more. Resolves once nothing of it is in flight. */
   stop(): Promise<void>;
 }

@@ -50,6 +50,20 @@ export function objectStoreContract(name: string, open: () => Promise<ObjectStor
         expect(await store.head('empty')).toEqual({ key: 'empty', bytes: 0 });
       });
 
+      test.each([1024 * 1024 - 1, 1024 * 1024, 5 * 1024 * 1024 + 4_097])(
+        'Z5: stores an object of %i bytes as its parts are',
+        async (size) => {
+          const whole = Buffer.alloc(size);
+          for (let at = 0; at + 4 <= size; at += 4) whole.writeUInt32LE((at * 2_654_435_761) >>> 0, at);
+          const cuts = [0, 1, 4_097, 1_000_000, 1_048_575, size];
+          const parts = cuts.slice(1).map((end, i) => whole.subarray(cuts[i], end));
+          expect(await store.put('large/object', parts)).toBe('stored');
+          expect(await store.head('large/object')).toEqual({ key: 'large/object', bytes: size });
+          const found = await (await (subject.reopen?.() ?? store)).get('large/object');
+          expect(found !== 'absent' && whole.equals(found)).toBe(true);
+        },
+      );
+
       test('replaces what is there unless told otherwise', async () => {
         await store.put('k', [text('old and long')]);
         expect(await store.put('k', [text('new')])).toBe('stored');

@@ -98,6 +98,12 @@ export function lossyDisk(root: string): LossyDisk {
       async size() {
         return node.bytes.length;
       },
+      async truncate(bytes) {
+        alive('truncate');
+        const cut = new Uint8Array(bytes);
+        cut.set(node.bytes.subarray(0, bytes));
+        node.bytes = cut;
+      },
       async sync() {
         alive('sync');
         node.durable = node.bytes.slice();

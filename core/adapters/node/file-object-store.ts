@@ -14,6 +14,7 @@ import type { Random } from '../../ports/random.ts';
 import { checkObjectKey, checkObjectKeys, checkObjectPrefix, OBJECT_PAGE_MAX } from '../object-key.ts';
 import { DurableFolders } from './durable-folders.ts';
 import { errorCode, type Files, isDiskFull, nodeFiles, type OpenFile, sayError } from './files.ts';
+import { LARGE_FILE_BYTES_MIN, LargeFiles } from './large-files.ts';
 import { objectPath } from './object-path.ts';
 import { walkObjects } from './object-walk.ts';
 
@@ -56,12 +57,14 @@ class FileObjectStore implements ObjectStore {
   readonly #root: string;
   readonly #folders: DurableFolders;
   readonly #unfinished: (serial: number) => string;
+  readonly #largeFiles: LargeFiles;
   #serial = 0;
 
   constructor(files: Files, root: string, unfinished: (serial: number) => string) {
     this.#files = files;
     this.#root = root;
     this.#folders = new DurableFolders(files, root);
+    this.#largeFiles = new LargeFiles(files);
     this.#unfinished = unfinished;
   }
 
@@ -140,7 +143,12 @@ class FileObjectStore implements ObjectStore {
   }
 
   async #writeTemporary(temporary: string, parts: readonly Uint8Array[], key: string): Promise<void> {
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
     try {
+      if (bytes >= LARGE_FILE_BYTES_MIN) {
+        if (await this.#largeFiles.write(temporary, parts)) return;
+        await this.#files.removeTree(temporary);
+      }
       const file = await this.#files.open(temporary, { write: true, create: 'new' });
       await closing(file, async () => {
         await file.write(parts, 0);

@@ -13,6 +13,8 @@ export interface OpenFile {
   /** Writes `parts` one behind the other, whole, from `at` on. */
   write(parts: readonly Uint8Array[], at: number): Promise<void>;
   size(): Promise<number>;
+  /** Cuts the file to `bytes`, or makes it as long, with zeroes. */
+  truncate(bytes: number): Promise<void>;
   sync(): Promise<void>;
   close(): Promise<void>;
 }
@@ -87,6 +89,12 @@ class NodeFile implements OpenFile {
   size(): Promise<number> {
     return new Promise((resolve, reject) => {
       fs.fstat(this.fd, (error, found) => (error === null ? resolve(found.size) : reject(error)));
+    });
+  }
+
+  truncate(bytes: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.ftruncate(this.fd, bytes, (error) => (error === null ? resolve() : reject(error)));
     });
   }
 

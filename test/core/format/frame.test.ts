@@ -1,7 +1,7 @@
 import { fc, test as prop } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
-import { decodeFrame, decodeFrames, encodeFrameHeader, type FrameHeader } from '#core/format/frame.ts';
+import { crcBehindFrame, decodeFrame, decodeFrames, encodeFrameHeader, type FrameHeader } from '#core/format/frame.ts';
 import type { SeqNum, StreamId, StreamletNumber } from '#core/model/ids.ts';
 import { damage, damaged, frameHeader } from './arbitraries.ts';
 import { expectGolden, golden } from './golden.ts';
@@ -61,6 +61,19 @@ describe('frames', () => {
 
   prop.prop([fc.uint8Array({ maxLength: 400 }), fc.nat({ max: 400 })])('arbitrary bytes are refused', (bytes, at) => {
     expect(() => decodeFrame(bytes, at, zlibChecksum)).toThrow(corrupt);
+  });
+
+  prop.prop([
+    frameHeader,
+    fc.oneof(
+      body,
+      fc.integer({ min: 16_000, max: 17_000 }).map((size) => new Uint8Array(size).fill(size)),
+    ),
+    body,
+  ])('F2: the checksum behind a frame is that of all bytes, for bodies of any size', (header, bytes, before) => {
+    const head = encodeFrameHeader(header, bytes, zlibChecksum);
+    const whole = zlibChecksum.crc32(Buffer.concat([before, head, bytes]));
+    expect(crcBehindFrame(zlibChecksum.crc32(before), head, bytes, zlibChecksum)).toBe(whole);
   });
 
   test('a decoded frame is a slice of what it was read from', () => {

@@ -43,6 +43,7 @@ const NO_FILE: OpenFile = {
   read: async () => 0,
   write: async () => undefined,
   size: async () => 0,
+  truncate: async () => undefined,
   sync: async () => undefined,
   close: async () => undefined,
 };
