@@ -18,7 +18,7 @@ export function encodeReadJson(batch: ReadBatch, format: JsonFormat): Uint8Array
   return out.finish();
 }
 
-export function writeReadJson(out: ByteWriter, batch: ReadBatch, format: JsonFormat): void {
+function writeReadJson(out: ByteWriter, batch: ReadBatch, format: JsonFormat): void {
   out.ascii('{"records":[');
   let isFirst = true;
   for (const run of batch.runs) {

@@ -9,6 +9,7 @@ import { refused } from '../../model/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Codec } from '../../ports/codec.ts';
 import { errorAnswer } from '../../wire/error-answer.ts';
+import { SharedEncodings } from '../../wire/shared-encodings.ts';
 import { parseEventId } from '../../wire/sse.ts';
 import type { ServiceSettings } from '../basins.ts';
 import type { Service } from '../service.ts';
@@ -69,6 +70,7 @@ class Handler implements HttpHandler {
   readonly #router = new RegExpRouter<Route>();
   readonly #methods = new RegExpRouter<Route['method']>();
   readonly #budget = new BodyBudget();
+  readonly #shared = new SharedEncodings();
   readonly #draining = new Draining();
   readonly #open = new Set<Promise<void>>();
 
@@ -198,8 +200,8 @@ class Handler implements HttpHandler {
     const session = await service.openRead(target, request, 'session');
     exchange.head(200, { ...STREAMING, 'content-type': isEvents ? 'text/event-stream' : 's2s/proto' });
     const encoder = isEvents
-      ? eventEncoder(format, clock, resume)
-      : frameEncoder(this.#draining, codec, acceptedEncoding(headers['accept-encoding']));
+      ? eventEncoder(format, clock, resume, this.#shared)
+      : frameEncoder(this.#draining, codec, acceptedEncoding(headers['accept-encoding']), this.#shared);
     await serveReadSession(exchange, session, encoder, this.#draining);
   }
 

@@ -7,8 +7,10 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Codec, Encoding } from '../../ports/codec.ts';
 import type { JsonFormat } from '../../wire/append-json.ts';
 import { type ErrorAnswer, errorAnswer } from '../../wire/error-answer.ts';
+import { encodeReadJson } from '../../wire/read-json.ts';
 import { encodeReadBatch } from '../../wire/read-proto.ts';
 import { encodeTerminalFrame, FRAME_HEAD_BYTES, sealFrame } from '../../wire/session-frame.ts';
+import type { SharedEncodings } from '../../wire/shared-encodings.ts';
 import { type EventId, encodeBatchEvent, errorEvent, nextEventId, pingEvent, SSE_DONE } from '../../wire/sse.ts';
 import type { ReadSession } from '../deps.ts';
 import { type Draining, serverDraining } from './draining.ts';
@@ -21,16 +23,21 @@ interface Encoder {
   readonly done: Uint8Array | undefined;
 }
 
-export function frameEncoder(draining: Draining, codec: Codec, encoding: Encoding | undefined): Encoder {
+export function frameEncoder(draining: Draining, codec: Codec, encoding: Encoding | undefined, shared: SharedEncodings): Encoder {
   return {
-    batch: (batch) => sealFrame(encodeReadBatch(batch, FRAME_HEAD_BYTES), draining.advised.aborted, codec, encoding),
+    batch(batch) {
+      const advise = draining.advised.aborted;
+      return shared.encode(`frame ${encoding} ${advise}`, batch, () =>
+        sealFrame(encodeReadBatch(batch, FRAME_HEAD_BYTES), advise, codec, encoding),
+      );
+    },
     error: encodeTerminalFrame,
     done: undefined,
   };
 }
 
 /** @param resume the id that the connection goes on from, so that ids count over all connections of one reader. */
-export function eventEncoder(format: JsonFormat, clock: Clock, resume: EventId | undefined): Encoder {
+export function eventEncoder(format: JsonFormat, clock: Clock, resume: EventId | undefined, shared: SharedEncodings): Encoder {
   let id = resume;
   return {
     batch(batch) {
@@ -38,7 +45,10 @@ export function eventEncoder(format: JsonFormat, clock: Clock, resume: EventId |
         return batch.tail === undefined ? undefined : Buffer.from(pingEvent(clock.now(), batch.tail));
       }
       id = nextEventId(id, batch);
-      return encodeBatchEvent(batch, id, format);
+      return encodeBatchEvent(
+        shared.encode(`event ${format}`, batch, () => encodeReadJson(batch, format)),
+        id,
+      );
     },
     error: ({ body }) => Buffer.from(errorEvent(body)),
     done: Buffer.from(SSE_DONE),
