@@ -82,7 +82,12 @@ export class Server {
 
   /** Starts the process without waiting for it to be ready. */
   spawn(): void {
-    const [program, ...args] = this.#options.command ?? [process.execPath, '--max-semi-space-size=128', 'functions/local/main.ts'];
+    const [program, ...args] = this.#options.command ?? [
+      process.execPath,
+      '--max-semi-space-size=128',
+      '--external-memory-accounted-in-global-limit',
+      'functions/local/main.ts',
+    ];
     const child = spawn(program, args, {
       cwd: ROOT,
       env: {
