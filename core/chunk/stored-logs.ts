@@ -14,6 +14,7 @@ interface ZoneHolding {
   readonly zone: ZoneId;
   readonly log: LogId;
   readonly seals: readonly Position[];
+  readonly othersCount: number;
   readonly storedEnd: Position;
 }
 
@@ -35,6 +36,7 @@ function joined(holdings: readonly ZoneHolding[]): StoredLog {
     log,
     zones: holdings.map((holding) => holding.zone),
     seals: [...seals].sort((a, b) => a - b),
+    othersCount: holdings.reduce((sum, { othersCount }) => sum + othersCount, 0),
     storedEnd: Math.max(...holdings.map((holding) => holding.storedEnd)) as Position,
   };
 }
@@ -82,5 +84,5 @@ async function holdingOf(options: ChunkLogOptions, zone: ZoneId, log: LogId): Pr
     });
   }
   const storedEnd = positions.reduce((end, at) => Math.max(end, at + 1), 0) as Position;
-  return { zone, log, seals, storedEnd };
+  return { zone, log, seals, othersCount: positions.length - seals.length, storedEnd };
 }

@@ -74,10 +74,9 @@ export async function runSweepLogs(
 
 /** Deletes everything of an orphan but its seals; false when there was nothing but seals. */
 async function emptyLog(ports: Pick<JobPorts, 'chunkLogs'>, found: StoredLog): Promise<boolean> {
-  const ranges = around(found.seals, found.storedEnd);
-  if (ranges.length === 0) return false;
+  if (found.othersCount === 0) return false;
   const { log, zones } = found;
-  for (const range of ranges) {
+  for (const range of around(found.seals, found.storedEnd)) {
     invariant(!found.seals.some((seal) => seal >= range.start && seal < range.end), 'G9: the seals stay');
     await ports.chunkLogs.delete({ log, zones, base: found.storedEnd }, range);
   }

@@ -98,6 +98,8 @@ export interface StoredLog {
   readonly zones: readonly ZoneId[];
   /** Where seals stand. */
   readonly seals: readonly Position[];
+  /** Copies of anything else than a seal, in all zones. */
+  readonly othersCount: number;
   /** Exclusive end of what is stored. */
   readonly storedEnd: Position;
 }
