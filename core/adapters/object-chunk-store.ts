@@ -19,6 +19,8 @@ import { type ChunkPart, checkChunkToPut, validChunk } from './chunk-bytes.ts';
 import { OBJECT_PAGE_MAX } from './object-key.ts';
 import { decodeZoneId, drawZoneId, encodeZoneId } from './zone-identity.ts';
 
+/** The first chunks of a log are what a takeover writes again: on a full disk, a restart needs them. */
+const ADOPTED_MAX = 16;
 /** A seal meets a chunk that is deleted under its eyes at most this often before it gives up. */
 const SEAL_ATTEMPTS_MAX = 5;
 const DIGITS = 16;
@@ -67,21 +69,21 @@ class ObjectChunkStore implements ChunkStore {
 
   async put(log: LogId, at: Position, chunk: Uint8Array): Promise<'stored' | 'occupied'> {
     checkChunkToPut(log, at, chunk, this.#checksum);
-    return await this.#objects.put(this.#key(log, at), [chunk], { ifAbsent: true });
+    return await this.#objects.put(this.#key(log, at), [chunk], { ifAbsent: true, isUpkeep: at < ADOPTED_MAX });
   }
 
   async seal(log: LogId, at: Position, over: Missing): Promise<'sealed' | 'occupied' | 'torn'> {
     const key = this.#key(log, at);
     const seal = [encodeSeal(log, at, this.#checksum)];
     for (let attempt = 0; attempt < SEAL_ATTEMPTS_MAX; attempt += 1) {
-      if ((await this.#objects.put(key, seal, { ifAbsent: true })) === 'stored') return 'sealed';
+      if ((await this.#objects.put(key, seal, { ifAbsent: true, isUpkeep: true })) === 'stored') return 'sealed';
       const bytes = await this.#objects.get(key);
       if (bytes === 'absent') continue;
       const found = validChunk(bytes, log, at, 'whole', this.#checksum);
       if (found !== undefined) return found.kind === 'seal' ? 'sealed' : 'occupied';
       if (over === 'absent') return 'torn';
       // Z3: torn bytes never become valid by themselves, and two seals are the same bytes, so the last of them may win.
-      await this.#objects.put(key, seal);
+      await this.#objects.put(key, seal, { isUpkeep: true });
       return 'sealed';
     }
     throw new StoreError('unavailable', 'unknown', `${logName(log)}:${at} comes and goes`);

@@ -40,7 +40,7 @@ export interface Channels {
   /** Sequenced in the order of calls. */
   append(ref: StreamRef, batch: RecordBatch, conditions: AppendConditions, session?: SharedFate): Promise<AppendAck>;
   /** Resolves once an append would not have to wait; undefined: at once. */
-  room(ref: StreamRef): Promise<void> | undefined;
+  room(ref: StreamRef, signal?: AbortSignal): Promise<void> | undefined;
   tail(ref: StreamRef): Promise<StreamTail>;
   /** Counts from the next append on. */
   updateConfig(ref: StreamRef, config: StreamConfig): void | Promise<void>;

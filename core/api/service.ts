@@ -19,8 +19,8 @@ import { Streams, type StreamTarget } from './streams.ts';
 export interface AppendSession {
   /** Batches take effect in the order of calls; after one failed, all behind it fail without an effect. */
   submit(batch: RecordBatch, conditions: AppendConditions): Promise<AppendAck>;
-  /** Resolves once a batch would not have to wait; undefined: at once. */
-  room(): Promise<void> | undefined;
+  /** Resolves once a batch would not have to wait; undefined: at once. Whoever goes away aborts. */
+  room(signal?: AbortSignal): Promise<void> | undefined;
 }
 
 export class Service {
@@ -48,7 +48,7 @@ export class Service {
         if (fate.failed !== undefined) throw refused(fate.failed.code, 'an earlier batch of this session failed');
         return channels.append(ref, batch, conditions, fate);
       },
-      room: () => channels.room(ref),
+      room: (signal) => channels.room(ref, signal),
     };
   }
 

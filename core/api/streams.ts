@@ -92,7 +92,13 @@ export class Streams {
     return this.#change(basin, name, async () => {
       const found = (await names.streams.find(basin, name)) ?? (await names.streams.resolve(basin, name));
       await channels.deleteStream(streamRef(found));
-      await names.streams.markDeleting(basin, name, found.streamId);
+      try {
+        await names.streams.markDeleting(basin, name, found.streamId);
+      } catch (error) {
+        // Nothing can be appended any more, whatever the name says.
+        if (!(error instanceof StoreError) || error.code === 'stream_not_found') throw error;
+        throw new StoreError(error.code, 'unknown', error.message, { cause: error });
+      }
     });
   }
 

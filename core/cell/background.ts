@@ -9,6 +9,9 @@ import type { CellPorts, OwnedChannel } from './cell.ts';
 import type { CellConfig } from './config.ts';
 import { type Job, listJobs } from './jobs.ts';
 
+/** A job that fails is tried again at most this late, and told that often. */
+const FAILED_EVERY_MS_MAX = 1_000;
+
 export class Background {
   readonly #ports: CellPorts;
   readonly #jobs: readonly Job[];
@@ -32,16 +35,19 @@ export class Background {
 
   async #repeat(job: Job): Promise<void> {
     const { clock, trace } = this.#ports;
+    let failures = 0;
     while (!this.#stop.signal.aborted) {
       try {
-        await clock.sleep(job.everyMs, this.#stop.signal);
+        await clock.sleep(Math.max(job.everyMs, Math.min(job.everyMs * 2 ** failures, FAILED_EVERY_MS_MAX)), this.#stop.signal);
       } catch {
         return;
       }
       try {
         await job.run();
+        failures = 0;
       } catch (error) {
         if (error instanceof InvariantError || !(error instanceof StoreError)) throw error;
+        failures += 1;
         trace.event('job.failed', { job: job.name, code: error.code, message: error.message });
       }
     }

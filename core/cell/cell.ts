@@ -102,11 +102,26 @@ function place(channels: readonly OwnedChannel[], storageClass: StorageClass): C
   return owned.id;
 }
 
+/** How long one channel that cannot be taken over keeps those from serving that were. */
+const OPEN_MS_MAX = 5_000;
+
+async function opened(clock: Clock, channels: readonly OwnedChannel[], proof: Proof): Promise<void> {
+  const opening = channels.map(({ channel }) => channel.open(proof));
+  const over = new AbortController();
+  const enough = Promise.any(opening).then(() => clock.sleep(OPEN_MS_MAX, over.signal));
+  // All of them may fail, and one may fail later: its channel has told it then, and stays out of use.
+  enough.catch(() => undefined);
+  await Promise.race([Promise.all(opening), enough]).finally(() => over.abort());
+}
+
 export interface Cell {
   readonly settings: ServiceSettings;
   readonly service: Service;
   readonly channels: readonly OwnedChannel[];
-  /** Takes every channel over, then starts the background jobs. Rejects when a channel's log is corrupt. */
+  /**
+   * Takes every channel over, then starts the background jobs. Rejects when a channel's log is corrupt. One whose disk is full,
+   * say, does not keep the others from serving.
+   */
   open(proof: Proof): Promise<void>;
   /** Ends the jobs, drains and releases the channels. */
   close(): Promise<void>;
@@ -124,7 +139,7 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
       place: (storageClass) => place(channels, storageClass),
       channels: {
         append: async (ref, batch, conditions, session) => channelOf(channels, ref).append(ref, batch, conditions, session),
-        room: (ref) => channelOf(channels, ref).room(),
+        room: (ref, signal) => channelOf(channels, ref).room(signal),
         tail: async (ref) => channelOf(channels, ref).tail(ref),
         updateConfig: (ref, changed) => channelOf(channels, ref).updateConfig(ref, changed),
         deleteStream: async (ref) => channelOf(channels, ref).deleteStream(ref),
@@ -142,7 +157,7 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
     service,
     channels,
     async open(proof) {
-      await Promise.all(channels.map(({ channel }) => channel.open(proof)));
+      await opened(clock, channels, proof);
       background.start();
     },
     async close() {

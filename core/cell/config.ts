@@ -75,6 +75,8 @@ export const DEFAULT_CELL_CONFIG: CellConfig = {
     backlogBytesMax: 256 * MIB,
     inFlightBytesMax: 16 * MIB,
     waitingBytesMax: 64 * MIB,
+    // Clients give up after 5 s, and may then write a record twice.
+    roomMsMax: 3_000,
     idleMs: 20,
   },
   retryDelayMs: { min: 10, max: 1_000 },

@@ -3,11 +3,12 @@
 import { runCompact } from '../jobs/compact.ts';
 import { runChunkGc, runObjectGc } from '../jobs/gc.ts';
 import { runOffload } from '../jobs/offload.ts';
-import { runSweepLogs, runSweepObjects } from '../jobs/sweep.ts';
+import { type ObjectCursor, runSweepLogs, runSweepObjects } from '../jobs/sweep.ts';
 import { runTrim } from '../jobs/trim.ts';
 import type { StreamCursor } from '../jobs/walk-streams.ts';
 import type { Repository } from '../metadata/repository.ts';
 import { streamRef } from '../metadata/schema.ts';
+import { StoreError } from '../model/errors.ts';
 import type { Epoch, Position, ZoneId } from '../model/ids.ts';
 import type { CellPorts, OwnedChannel } from './cell.ts';
 import type { CellConfig } from './config.ts';
@@ -55,7 +56,13 @@ function offloadJob(context: Context, owned: OwnedChannel): Job {
       const hint = owned.channel.offloadHint();
       if (hint === undefined || (hint.backlogBytes < offload.backlogBytesMin && hint.ageMs < offload.ageMsMin)) return;
       const request = { channel: owned.id, hint: { epoch: hint.epoch, to: hint.to }, bytesMax: offload.runBytesMax };
-      await runOffload(ports, request, jobBudgetMs, () => owned.channel.refresh());
+      try {
+        await runOffload(ports, request, jobBudgetMs, () => owned.channel.refresh());
+        owned.channel.offloadIs(undefined);
+      } catch (error) {
+        if (error instanceof StoreError) owned.channel.offloadIs(error);
+        throw error;
+      }
     },
   };
 }
@@ -84,12 +91,15 @@ function sweepJob(context: Context, owned: OwnedChannel): Job {
   };
 }
 
+/** Each run goes on where the last one stopped. */
 function objectSweepJob({ ports, config, repository }: Context): Job {
+  let cursor: ObjectCursor | undefined;
   return {
     name: 'sweep objects',
     everyMs: config.everyMs.sweep,
     async run() {
-      await runSweepObjects({ ...ports, repository }, {}, config.walkBudgetMs);
+      const report = await runSweepObjects({ ...ports, repository }, cursor === undefined ? {} : { cursor }, config.walkBudgetMs);
+      cursor = report.cursor;
     },
   };
 }

@@ -56,9 +56,9 @@ export class Backlog {
     return this.#backlogBytes;
   }
 
-  /** When the oldest chunk that is not offloaded was committed (monotonic), if there is one. */
-  get oldestAt(): number | undefined {
-    return this.#chunks[this.#offloaded]?.committedAt;
+  /** The oldest chunk that is not offloaded, and when it was committed (monotonic). */
+  get oldest(): Pick<HeldChunk, 'epoch' | 'at' | 'committedAt'> | undefined {
+    return this.#chunks[this.#offloaded];
   }
 
   push(epoch: Epoch, { at, payload, frames }: CommittedChunk, now: number): void {

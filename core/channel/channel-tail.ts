@@ -1,4 +1,6 @@
-// One stream's tail as readers hold it, over whichever tenure is active.
+// One stream's tail as readers hold it, for as long as its tenure lasts: then it fails, and the reader starts anew.
+//
+//   T9  A tail is told with a valid lease or a barrier behind it, or not at all; nothing is told once the tenure has ended.
 
 import type { StoreError } from '../model/errors.ts';
 import { refused } from '../model/errors.ts';
@@ -31,10 +33,14 @@ export class ChannelTail implements StreamTail {
     return this.#stream.tail;
   }
 
+  positionNow(): StreamPosition | undefined {
+    return this.#tenure.vouches && this.#sealed() === undefined ? this.#stream.tail : undefined;
+  }
+
   read(from: SeqNum, bytesMax: number): TailView | 'below' {
     this.#refuseSealed();
     if (from < this.#stream.memoryStart) return 'below';
-    return { frames: this.#stream.framesFrom(from, bytesMax), tail: this.#stream.tail };
+    return { frames: this.#stream.framesFrom(from, bytesMax) };
   }
 
   waitBeyond(beyond: SeqNum, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {

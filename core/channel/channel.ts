@@ -1,4 +1,7 @@
-// A channel as the rest of the process sees it: it is taken over, renewed, lost and taken over again behind this face.
+// A channel as the rest of the process sees it: it is taken over, renewed, repaired, lost and taken over again behind this face.
+//
+//   L11 From the start of a release nothing is sequenced.
+//   L13 Nor while the owner takes the next epoch from itself: what comes meanwhile waits in its turn, as it does for room.
 
 import type { RecordBatch } from '../format/record.ts';
 import type { ChannelState } from '../metadata/schema.ts';
@@ -6,11 +9,14 @@ import type { AppendAck, AppendConditions, StreamRef } from '../model/append.ts'
 import { refused, StoreError } from '../model/errors.ts';
 import type { Epoch, Position, StreamId } from '../model/ids.ts';
 import type { StreamConfig } from '../model/stream-config.ts';
+import type { Timer } from '../ports/clock.ts';
 import type { StreamTail } from '../ports/tail.ts';
 import { ChannelTail } from './channel-tail.ts';
 import type { ChannelConfig, ChannelDeps } from './deps.ts';
+import { Patience } from './patience.ts';
+import { Repair } from './repair.ts';
 import type { ResidentStream } from './resident-stream.ts';
-import { basesOf, type Proof, takeOver } from './takeover.ts';
+import { basesOf, type OwnClaim, type Proof, takeOver } from './takeover.ts';
 import type { AppendSession, Tenure } from './tenure.ts';
 
 /** How far offload may go, in the owner's word. */
@@ -31,7 +37,11 @@ export class Channel {
   #isHalted: StoreError | undefined;
   readonly #stop = new AbortController();
   #loop: Promise<void> = Promise.resolve();
+  readonly #repair = new Repair();
+  /** Resolves once the tenure has given way to the next one, or goes on after all. Nothing is sequenced meanwhile. */
+  #handover: Promise<void> | undefined;
   #waitingBytes = 0;
+  #obstacle: StoreError | undefined;
   /** Per stream, the last append that waits for its state or for room, so that they go on in their order. */
   readonly #queues = new Map<StreamId, Promise<void>>();
 
@@ -93,21 +103,22 @@ export class Channel {
   append(ref: StreamRef, batch: RecordBatch, conditions: AppendConditions, session?: AppendSession): Promise<AppendAck> {
     const tenure = this.#tenure;
     const stream = tenure?.streams.get(ref.streamId);
-    if (tenure !== undefined && stream !== undefined && !tenure.holdsBack && !this.#queues.has(ref.streamId)) {
+    const isNext = this.#handover === undefined && !this.#queues.has(ref.streamId);
+    if (tenure !== undefined && stream !== undefined && isNext && !tenure.holdsBack) {
       return tenure.append(stream, stream.config ?? ref.config, batch, conditions, session);
     }
     return this.#appendLater(ref, batch, conditions, session);
   }
 
   /** Resolves once an append would not have to wait: what sessions ask before they read on. Undefined: at once. */
-  room(): Promise<void> | undefined {
-    return this.#tenure?.holdsBack === true ? this.#tenure.room() : undefined;
+  room(signal?: AbortSignal): Promise<void> | undefined {
+    if (this.#handover !== undefined) return this.#handover;
+    return this.#tenure?.holdsBack === true ? this.#tenure.room(signal) : undefined;
   }
 
   /** The stream's tail, held in memory until the caller releases it. */
   async tail(ref: StreamRef): Promise<StreamTail> {
-    const tenure = this.#active();
-    const stream = await this.#hold(tenure, ref);
+    const { tenure, stream } = await this.#hold(ref);
     return new ChannelTail(tenure, stream, this.#deps.clock);
   }
 
@@ -119,8 +130,7 @@ export class Channel {
 
   /** Seals the stream; resolves once no append can follow, whatever crashes. */
   async deleteStream(ref: StreamRef): Promise<void> {
-    const tenure = this.#active();
-    const stream = await this.#hold(tenure, ref);
+    const { tenure, stream } = await this.#hold(ref);
     try {
       await tenure.seal(stream);
     } finally {
@@ -130,14 +140,19 @@ export class Channel {
 
   offloadHint(): OffloadHint | undefined {
     const tenure = this.#tenure;
-    const oldest = tenure?.backlog.oldestAt;
+    const oldest = tenure?.backlog.oldest;
     if (tenure === undefined || tenure.stopped !== undefined || oldest === undefined) return undefined;
     return {
       epoch: tenure.epoch,
       to: tenure.commitPoint,
       backlogBytes: tenure.backlog.backlogBytes,
-      ageMs: this.#deps.clock.monotonic() - oldest,
+      ageMs: this.#deps.clock.monotonic() - oldest.committedAt,
     };
+  }
+
+  /** Told by whoever offloads: why it cannot, or that it can. */
+  offloadIs(obstacle: StoreError | undefined): void {
+    this.#obstacle = obstacle;
   }
 
   /** The payload of a chunk that this owner knows to be committed and still holds. */
@@ -155,20 +170,30 @@ export class Channel {
     const bytes = batch.bytes.length;
     if (this.#waitingBytes + bytes > this.#config.waitingBytesMax) return this.#throttle(ref, session);
     this.#waitingBytes += bytes;
+    const { clock } = this.#deps;
+    const patience = new Patience(clock, session === undefined ? this.#config.roomMsMax : undefined, () => this.#obstacle);
     try {
-      const { acknowledged } = await this.#inTurn(ref, session, async () => {
-        const tenure = this.#active();
-        const stream = await this.#hold(tenure, ref);
-        try {
-          while (tenure.holdsBack) await tenure.room();
-          return { acknowledged: tenure.append(stream, stream.config ?? ref.config, batch, conditions, session) };
-        } finally {
-          this.#letGo(tenure, stream);
-        }
-      });
+      const { acknowledged } = await this.#inTurn(ref, session, () =>
+        this.#withRoom(ref, patience, (tenure, stream) => ({
+          acknowledged: tenure.append(stream, stream.config ?? ref.config, batch, conditions, session),
+        })),
+      );
       return acknowledged;
     } finally {
       this.#waitingBytes -= bytes;
+    }
+  }
+
+  /** Runs `act` once there is room, under the owner that goes on. */
+  async #withRoom<T>(ref: StreamRef, patience: Patience, act: (tenure: Tenure, stream: ResidentStream) => T): Promise<T> {
+    for (;;) {
+      const { tenure, stream } = await this.#hold(ref);
+      try {
+        while (tenure.holdsBack) await patience.room(tenure);
+        if (this.#goesOn(tenure)) return act(tenure, stream);
+      } finally {
+        this.#letGo(tenure, stream);
+      }
     }
   }
 
@@ -207,13 +232,20 @@ export class Channel {
     return tenure;
   }
 
-  async #hold(tenure: Tenure, ref: StreamRef): Promise<ResidentStream> {
-    // A stream that was dropped between its load and our turn is loaded again.
+  #goesOn(tenure: Tenure): boolean {
+    return this.#tenure === tenure && this.#handover === undefined;
+  }
+
+  /** The stream in its owner's memory, until the caller lets it go. */
+  async #hold(ref: StreamRef): Promise<{ readonly tenure: Tenure; readonly stream: ResidentStream }> {
     for (;;) {
+      if (this.#handover !== undefined) await this.#handover;
+      const tenure = this.#active();
       const stream = await tenure.streams.load(ref.streamId, ref.streamlet);
-      if (tenure.streams.get(ref.streamId) === stream) {
+      // One that was dropped between its load and our turn is loaded again, and so is one of an owner that was replaced.
+      if (this.#goesOn(tenure) && tenure.streams.get(ref.streamId) === stream) {
         stream.holders += 1;
-        return stream;
+        return { tenure, stream };
       }
     }
   }
@@ -235,10 +267,43 @@ export class Channel {
     }
   }
 
-  async #takeOver(proof: Proof): Promise<void> {
-    const { tenure, item } = await takeOver(this.#deps, this.#config, proof, () => undefined, this.#stop.signal);
+  async #takeOver(proof: Proof | OwnClaim): Promise<void> {
+    const { tenure, item } = await takeOver(this.#deps, this.#config, proof, this.#stop.signal);
+    this.#tenure?.stop(refused('unavailable', 'the channel goes on in another epoch; try again'));
     this.#tenure = tenure;
     this.#takeIn(item);
+  }
+
+  /** The owner takes the next epoch from itself. Where that fails, a renewal tells whether it goes on as before. */
+  async #handOver(tenure: Tenure, { epoch, owner }: ChannelState): Promise<void> {
+    const { clock, trace, channel } = this.#deps;
+    trace.event('channel.repair', { channel, epoch });
+    let tellOver = (): void => undefined;
+    this.#handover = new Promise((resolve) => {
+      tellOver = resolve;
+    });
+    const end = (): void => {
+      this.#handover = undefined;
+      tellOver();
+    };
+    let patience: Timer | undefined;
+    try {
+      // Whoever looked just before is sequenced by the end of this turn.
+      await new Promise<void>((resolve) => clock.soon(resolve));
+      await tenure.settled();
+      // A takeover that takes so long is one like any other: nobody waits for it, neither appends nor followers.
+      patience = clock.after(this.#config.leaseMs, () => {
+        tenure.stop(refused('unavailable', 'the channel is being taken over; try again'));
+        end();
+      });
+      await this.#takeOver({ own: owner });
+    } catch (error) {
+      await Promise.race([this.#renew(tenure), tenure.over]).catch((failure: unknown) => this.#report(failure));
+      throw error;
+    } finally {
+      patience?.cancel();
+      end();
+    }
   }
 
   /** Tells a failure of the world; any other is thrown on. */
@@ -264,8 +329,9 @@ export class Channel {
         return;
       }
       try {
-        if (this.#tenure?.stopped === undefined) await this.#renew();
-        else await this.#takeOver('lease');
+        const tenure = this.#tenure;
+        if (tenure === undefined || tenure.stopped !== undefined) await this.#takeOver('lease');
+        else await this.#keep(tenure);
       } catch (error) {
         const failure = this.#report(error);
         if (failure.code === 'corrupt') {
@@ -277,16 +343,26 @@ export class Channel {
     }
   }
 
-  async #renew(): Promise<void> {
-    const tenure = this.#tenure;
-    if (tenure === undefined || this.#item === undefined) return;
-    const sentAt = [this.#deps.clock.monotonic(), this.#deps.clock.now()] as const;
+  /** Renews the lease, and repairs the channel where it needs that. A renewal without an answer keeps nobody from taking over. */
+  async #keep(tenure: Tenure): Promise<void> {
+    await Promise.race([this.#renew(tenure), tenure.over]);
+    const item = this.#item;
+    if (tenure.stopped !== undefined || item === undefined) return;
+    const committed = { epoch: tenure.epoch, at: tenure.commitPoint };
+    const view = { item, zones: this.#deps.logs.zones(), committed, oldestHeld: tenure.backlog.oldest };
+    if (this.#repair.isDue(view)) await this.#handOver(tenure, item);
+  }
+
+  async #renew(tenure: Tenure): Promise<void> {
+    if (this.#item === undefined) return;
+    const sentAt = tenure.lease.now();
     const item = await this.#deps.metadata.renew(this.#item);
+    if (this.#tenure !== tenure) return;
     if (item === undefined) {
       tenure.deposed(new StoreError('deposed', 'unknown', 'another owner has claimed the channel'));
       return;
     }
-    tenure.lease.renewed(...sentAt);
+    tenure.lease.renewed(sentAt);
     this.#takeIn(item);
   }
 }

@@ -53,6 +53,8 @@ export interface ChannelConfig {
   readonly inFlightBytesMax: number;
   /** Bytes of appends that wait for room, beyond which they are refused. */
   readonly waitingBytesMax: number;
+  /** An append outside a session that waits this long for room is refused. */
+  readonly roomMsMax: number;
   /** After this long without an append one empty chunk puts the last commit point on record. */
   readonly idleMs: number;
 }

@@ -23,6 +23,11 @@ export class Lease {
     this.#skew = sentWall - sentMonotonic;
   }
 
+  /** On the monotonic clock. */
+  get validUntil(): number {
+    return this.#validUntil;
+  }
+
   isValid(monotonic: number, wall: number): boolean {
     if (Math.abs(wall - monotonic - this.#skew) > this.lengthMs * RATE_ERROR + 50) return false;
     return monotonic < this.#validUntil;

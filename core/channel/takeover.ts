@@ -1,6 +1,7 @@
 // How a process becomes the owner of a channel: claim, find and seal (chunk/), replay, write the window again, publish.
 //
-//   L7  A claim is conditional on the epoch, version and lease counter that were watched; an epoch is never resumed.
+//   L7  A claim is conditional on the epoch, version and lease counter that were watched; an epoch is never resumed. Whoever
+//       does not watch the lease knows that its owner is gone: by a lock, a release, or as it is the owner itself.
 //   L8  Replay ends before the publish, and is an idempotent fold: known frames are skipped, overlap is corruption, a gap too.
 //   L9  Nothing is sequenced before the publish is known; a takeover that fails leaves no writer behind.
 
@@ -13,11 +14,17 @@ import { type Epoch, logName, type OwnerNonce, type Position } from '../model/id
 import type { LogDescription, Recovery, WrittenChunk } from '../ports/chunk-log.ts';
 import type { Bases, HeldFrame } from './backlog.ts';
 import type { ChannelConfig, ChannelDeps } from './deps.ts';
+import type { Moment } from './held-lease.ts';
 import { watchMs } from './lease.ts';
 import { Tenure } from './tenure.ts';
 
 /** How the last owner is known to be gone. `lock`: an exclusive lock proves it; `lease`: its lease must run out first. */
 export type Proof = 'lock' | 'lease';
+
+/** The owner of this nonce is the caller itself, who lets nothing be sequenced under it any more. */
+export interface OwnClaim {
+  readonly own: OwnerNonce;
+}
 
 export interface Owned {
   readonly tenure: Tenure;
@@ -30,22 +37,16 @@ export interface Owned {
  *
  * @throws StoreError `unavailable` when another claimed it meanwhile, or a quorum does not answer: try again from the start.
  */
-export async function takeOver(
-  deps: ChannelDeps,
-  config: ChannelConfig,
-  proof: Proof,
-  onLost: (reason: StoreError) => void,
-  signal: AbortSignal,
-): Promise<Owned> {
+export async function takeOver(deps: ChannelDeps, config: ChannelConfig, proof: Proof | OwnClaim, signal: AbortSignal): Promise<Owned> {
   const owner = toHex(deps.random.bytes(16)) as OwnerNonce;
   const seen = await awaitVacancy(deps, proof, signal);
-  const sentAt = [deps.clock.monotonic(), deps.clock.now()] as const;
+  const sentAt: Moment = { monotonic: deps.clock.monotonic(), wall: deps.clock.now() };
   const claimed = await deps.metadata.claim(seen, owner);
   if (claimed === undefined) throw refused('unavailable', `channel ${deps.channel} was claimed by another owner`);
   invariant(claimed.epoch === seen.epoch + 1 && claimed.owner === owner, 'L7: a claim takes the next epoch');
   deps.trace.event('takeover.claimed', { channel: deps.channel, epoch: claimed.epoch });
-  const tenure = new Tenure(deps, config, claimed.epoch, basesOf(claimed), onLost);
-  tenure.lease.renewed(...sentAt);
+  const tenure = new Tenure(deps, config, claimed.epoch, basesOf(claimed));
+  tenure.lease.renewed(sentAt);
   const recovered = new AbortController();
   const renewing = renewUntil(deps, tenure, claimed, recovered.signal);
   try {
@@ -53,11 +54,19 @@ export async function takeOver(
     return { tenure, item };
   } catch (error) {
     tenure.stop(error instanceof StoreError ? error : refused('unavailable', 'the takeover failed'));
-    throw error;
+    throw await unlessOvertaken(deps, claimed, error);
   } finally {
     recovered.abort();
     await renewing;
   }
+}
+
+/** Why a takeover failed: what looks damaged is only gone where another owner has claimed, published and offloaded meanwhile. */
+async function unlessOvertaken(deps: ChannelDeps, claimed: ChannelState, error: unknown): Promise<unknown> {
+  if (!(error instanceof StoreError) || error.code !== 'corrupt') return error;
+  const now = await deps.metadata.read();
+  if (now.epoch === claimed.epoch && now.owner === claimed.owner) return error;
+  return refused('unavailable', `channel ${deps.channel} was claimed by another owner`);
 }
 
 /** Steps 2 to 5, from the claim to the publish. Resolves to M as published. */
@@ -96,12 +105,12 @@ function floorOf(item: ChannelState, open: ChannelState['logs'][number]): Positi
 /** Keeps the lease while recovering, so that a long replay is not taken for a crash. */
 async function renewUntil(deps: ChannelDeps, tenure: Tenure, claimed: ChannelState, over: AbortSignal): Promise<void> {
   while (await pause(deps, tenure.lease.lengthMs / 4, over)) {
-    const sentAt = [deps.clock.monotonic(), deps.clock.now()] as const;
+    const sentAt = tenure.lease.now();
     try {
       const item = await deps.metadata.renew(claimed);
       // Claimed by another: the publish will be refused.
       if (item === undefined) return;
-      tenure.lease.renewed(...sentAt);
+      tenure.lease.renewed(sentAt);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
     }
@@ -117,8 +126,11 @@ function pause(deps: ChannelDeps, ms: number, over: AbortSignal): Promise<boolea
 }
 
 /** Reads M until its owner is certainly gone. */
-async function awaitVacancy(deps: ChannelDeps, proof: Proof, signal: AbortSignal): Promise<ChannelState> {
+async function awaitVacancy(deps: ChannelDeps, proof: Proof | OwnClaim, signal: AbortSignal): Promise<ChannelState> {
   let seen = await deps.metadata.read();
+  if (typeof proof === 'object' && seen.owner !== proof.own) {
+    throw refused('unavailable', `channel ${deps.channel} has another owner`);
+  }
   let since = deps.clock.monotonic();
   while (proof === 'lease' && seen.state !== 'released' && deps.clock.monotonic() - since < watchMs(seen.leaseMs)) {
     if (!(await pause(deps, Math.max(10, seen.leaseMs / 10), signal))) throw givenUp(deps);

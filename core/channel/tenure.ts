@@ -3,6 +3,7 @@
 //   L4  Nothing is acknowledged before its chunk and all before it are committed, and never out of order.
 //   L5  A statement about a stream (tail, 412, end of a read) needs a valid lease, or a barrier committed after the request came.
 //   L6  A deposed tenure stops for good and sends nothing more: what was sent has effect unknown, what was not, none.
+//   L12 So does one whose lease ran out one lease time ago.
 //   L10 While a quorum is out of reach nobody waits for it: what is sequenced is told unknown and stays in line, so that the
 //       sequence has no hole; what comes, or waits to be sequenced, is refused with effect none.
 //   L11 Before a release everything that was sequenced is committed or told unknown; from its start nothing is sequenced.
@@ -20,7 +21,7 @@ import type { Timer } from '../ports/clock.ts';
 import { Backlog, type Bases, type HeldFrame } from './backlog.ts';
 import { decideBatch } from './batcher.ts';
 import type { ChannelConfig, ChannelDeps } from './deps.ts';
-import { Lease } from './lease.ts';
+import { HeldLease } from './held-lease.ts';
 import { type Content, type Entry, type FlyingChunk, framesIn, OpenChunk } from './open-chunk.ts';
 import type { ResidentStream } from './resident-stream.ts';
 import { sequence, sequenceSeal } from './sequencer.ts';
@@ -35,7 +36,7 @@ const NO_BODY = new Uint8Array(0);
 
 export class Tenure implements ChunkWriterEvents {
   readonly epoch: Epoch;
-  readonly lease: Lease;
+  readonly lease: HeldLease;
   readonly streams: StreamTable;
   readonly backlog: Backlog;
   readonly #deps: ChannelDeps;
@@ -54,18 +55,25 @@ export class Tenure implements ChunkWriterEvents {
   #idle: Timer | undefined;
   /** The last chunk says that all before it are committed, and holds nothing itself. */
   #isOnRecord = true;
-  #roomWaiters: (() => void)[] = [];
-  #onLost: (reason: StoreError) => void;
+  readonly #roomWaiters = new Set<() => void>();
+  /** Resolves once the tenure has stopped. */
+  readonly over: Promise<void>;
+  #tellOver: () => void = () => undefined;
 
-  constructor(deps: ChannelDeps, config: ChannelConfig, epoch: Epoch, bases: Bases, onLost: (reason: StoreError) => void) {
+  constructor(deps: ChannelDeps, config: ChannelConfig, epoch: Epoch, bases: Bases) {
     this.#deps = deps;
     this.#config = config;
     this.epoch = epoch;
-    this.lease = new Lease(config.leaseMs);
+    this.lease = new HeldLease(deps.clock, config.leaseMs, () => {
+      deps.trace.event('channel.lease.over', { channel: deps.channel, epoch });
+      this.stop(refused('unavailable', 'the lease ran out and could not be renewed'));
+    });
     this.streams = new StreamTable(deps);
     this.backlog = new Backlog(config.tailMs, config.tailBytesMax);
     this.#bases = bases;
-    this.#onLost = onLost;
+    this.over = new Promise((resolve) => {
+      this.#tellOver = resolve;
+    });
   }
 
   get stopped(): StoreError | undefined {
@@ -84,6 +92,7 @@ export class Tenure implements ChunkWriterEvents {
   /** From here on appends are taken. Only once the publish is known. */
   activate(): void {
     this.#isActive = true;
+    this.lease.watch();
     this.streams.dropAllIdle();
     this.#isOnRecord = this.commitPoint === 0;
     this.#pump();
@@ -101,13 +110,26 @@ export class Tenure implements ChunkWriterEvents {
 
   /** Whether an append would have to wait; else it is sequenced, or refused, at once. Those who wait already go first. */
   get holdsBack(): boolean {
-    return (!this.#hasRoom || this.#roomWaiters.length > 0) && this.#halted === undefined;
+    return (!this.#hasRoom || this.#roomWaiters.size > 0) && this.#halted === undefined;
   }
 
-  /** Resolves once there may be room: whoever waits looks again, as others may have taken it. */
-  room(): Promise<void> {
-    if (!this.holdsBack) return Promise.resolve();
-    return new Promise((resolve) => this.#roomWaiters.push(resolve));
+  /** Whether what waits for offload is as much as it may be. */
+  get isBacklogFull(): boolean {
+    return this.backlog.backlogBytes >= this.#config.backlogBytesMax;
+  }
+
+  /** Resolves once there may be room, or who waits went away: whoever waits looks again, as others may have taken it. */
+  room(signal?: AbortSignal): Promise<void> {
+    if (!this.holdsBack || signal?.aborted === true) return Promise.resolve();
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        this.#roomWaiters.delete(settle);
+        signal?.removeEventListener('abort', settle);
+        resolve();
+      };
+      this.#roomWaiters.add(settle);
+      signal?.addEventListener('abort', settle);
+    });
   }
 
   /** Sequences a batch now, in the order of calls, and resolves at its commit. */
@@ -140,12 +162,15 @@ export class Tenure implements ChunkWriterEvents {
     return this.#commit(stream, sequenceSeal(stream, this.#deps.clock.now()), NO_BODY);
   }
 
+  /** Whether a statement about what is committed may be made now, without a barrier (L5). */
+  get vouches(): boolean {
+    return this.#isActive && this.lease.isValid;
+  }
+
   /** Resolves once a statement about what is committed may be made (L5). */
   async mayState(): Promise<void> {
     if (this.#stopped !== undefined) throw this.#stopped;
-    const { clock } = this.#deps;
-    if (this.#isActive && this.lease.isValid(clock.monotonic(), clock.now())) return;
-    await this.#barrier();
+    if (!this.vouches) await this.#barrier();
   }
 
   /** Takes in how far offload has come, and lets memory go. */
@@ -176,7 +201,6 @@ export class Tenure implements ChunkWriterEvents {
 
   deposed(reason: StoreError): void {
     this.stop(reason);
-    this.#onLost(reason);
   }
 
   stalled(error: StoreError | undefined): void {
@@ -197,6 +221,7 @@ export class Tenure implements ChunkWriterEvents {
     if (this.#stopped !== undefined) return;
     this.#stopped = new StoreError(reason.code, 'none', reason.message, { cause: reason });
     this.#isActive = false;
+    this.lease.end();
     this.#linger?.cancel();
     this.#idle?.cancel();
     for (const chunk of this.#flying) {
@@ -206,6 +231,13 @@ export class Tenure implements ChunkWriterEvents {
     this.streams.failAll(this.#stopped);
     this.#wakeRoom();
     void this.#writer?.stop();
+    this.#tellOver();
+  }
+
+  /** Resolves once everything that was sequenced is committed; fails when it may not be. */
+  async settled(): Promise<void> {
+    if (this.#halted !== undefined) throw this.#halted;
+    await this.#afterPending();
   }
 
   /** Takes no more appends, and resolves once everything that was sequenced is settled. */
@@ -221,7 +253,7 @@ export class Tenure implements ChunkWriterEvents {
   }
 
   get #hasRoom(): boolean {
-    return this.#inFlightBytes < this.#config.inFlightBytesMax && this.backlog.backlogBytes < this.#config.backlogBytesMax;
+    return this.#inFlightBytes < this.#config.inFlightBytesMax && !this.isBacklogFull;
   }
 
   /** Why nothing is sequenced now. */
@@ -346,6 +378,6 @@ export class Tenure implements ChunkWriterEvents {
 
   #wakeRoom(): void {
     if (!this.#hasRoom && this.#halted === undefined) return;
-    for (const resolve of this.#roomWaiters.splice(0)) resolve();
+    for (const settle of [...this.#roomWaiters]) settle();
   }
 }

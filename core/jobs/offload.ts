@@ -14,6 +14,7 @@ import { offloadObjectKey, siblingKey } from '../format/keys.ts';
 import type { ChannelRegister } from '../metadata/channel-register.ts';
 import type { ChannelLog, ChannelState } from '../metadata/schema.ts';
 import { oldestUnoffloaded } from '../metadata/transitions.ts';
+import { StoreError } from '../model/errors.ts';
 import { type ChannelId, type Epoch, type Position, position, type StreamId } from '../model/ids.ts';
 import type { LogDescription } from '../ports/chunk-log.ts';
 import { buildObjects, Section } from '../segment/builder.ts';
@@ -87,7 +88,12 @@ export async function runOffload(
     const limit = log === undefined ? undefined : await committedEnd(ports, request, log);
     if (log === undefined || limit === undefined || limit <= log.base) return report(true);
     if (isOver()) return report(false);
-    const collected = await (ahead?.epoch === log.epoch && ahead.from === log.base ? ahead.collected : collect(ports, request, log, limit));
+    const collecting = ahead?.epoch === log.epoch && ahead.from === log.base ? ahead.collected : collect(ports, request, log, limit);
+    const collected = await unlessOvertaken(register, state, collecting);
+    if (collected === undefined) {
+      ahead = undefined;
+      continue;
+    }
     ahead = collected.to < limit ? collectAhead(ports, request, { ...log, base: collected.to }, limit) : undefined;
     if (await store(ports, request, register, state, log, collected)) {
       chunks += collected.to - collected.from;
@@ -100,6 +106,25 @@ async function committedEnd(ports: Ports, { channel, hint }: OffloadRequest, log
   if (log.end !== undefined) return log.end;
   if (hint?.epoch === log.epoch) return hint.to;
   return await ports.chunkLogs.knownCommitPoint(describe(channel, log));
+}
+
+/**
+ * What was collected from where base stood in `state`; undefined when it could not be read because it is gone: another run has
+ * offloaded it meanwhile, and gc deleted it. Look again.
+ */
+async function unlessOvertaken(
+  register: ChannelRegister,
+  state: ChannelState,
+  collecting: Promise<Collected>,
+): Promise<Collected | undefined> {
+  try {
+    return await collecting;
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== 'corrupt') throw error;
+    const now = await register.read();
+    if (now.version === state.version) throw error;
+    return undefined;
+  }
 }
 
 /** A range that is being read before base has come to it. It counts only if base then stands at its start. */

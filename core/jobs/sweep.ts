@@ -16,32 +16,52 @@ import { orphansOf } from './orphans.ts';
 export interface SweepObjectsReport extends Report {
   readonly listed: number;
   readonly deleted: number;
+  /** For the next run; absent: every object was looked at. */
+  readonly cursor?: ObjectCursor;
+}
+
+/** Where a walk over all objects stands: in the listing of one prefix. */
+export interface ObjectCursor {
+  readonly prefix: string;
+  readonly page?: string;
+}
+
+export interface SweepObjectsRequest {
+  /** Where the last run stopped: else one that always starts anew would never come to what lies behind its budget. */
+  readonly cursor?: ObjectCursor;
 }
 
 type ObjectPorts = Pick<JobPorts, 'objects' | 'repository' | 'clock' | 'trace'>;
 
-/** Deletes objects that nothing names. Whole listings are not kept: each page is judged by metadata read after it. */
-export async function runSweepObjects(ports: ObjectPorts, _request: Record<string, never>, budgetMs: number): Promise<SweepObjectsReport> {
+const PREFIXES = [OFFLOAD_PREFIX, COMPACT_PREFIX];
+
+/** Deletes objects that nothing names, page by page and at least one. Whole listings are not kept: each page is judged by metadata read after it. */
+export async function runSweepObjects(ports: ObjectPorts, request: SweepObjectsRequest, budgetMs: number): Promise<SweepObjectsReport> {
   const isOver = deadlineOf(ports, budgetMs);
   let listed = 0;
   let deleted = 0;
-  for (const prefix of [OFFLOAD_PREFIX, COMPACT_PREFIX]) {
-    let cursor: string | undefined;
-    do {
-      if (isOver()) return { isDone: false, listed, deleted };
-      const page: ObjectPage = await ports.objects.list(prefix, cursor);
-      const orphans = await orphansOf(
-        ports,
-        page.objects.map(({ key }) => key),
-      );
-      if (orphans.length > 0) await ports.objects.delete(orphans);
-      for (const key of orphans) ports.trace.event('sweep.object.deleted', { key });
-      listed += page.objects.length;
-      deleted += orphans.length;
-      cursor = page.cursor;
-    } while (cursor !== undefined);
+  let cursor: ObjectCursor | undefined = request.cursor ?? { prefix: OFFLOAD_PREFIX };
+  while (cursor !== undefined) {
+    const { prefix, page: at }: ObjectCursor = cursor;
+    const page: ObjectPage = await ports.objects.list(prefix, at);
+    const orphans = await orphansOf(
+      ports,
+      page.objects.map(({ key }) => key),
+    );
+    if (orphans.length > 0) await ports.objects.delete(orphans);
+    for (const key of orphans) ports.trace.event('sweep.object.deleted', { key });
+    listed += page.objects.length;
+    deleted += orphans.length;
+    cursor = following(prefix, page.cursor);
+    if (cursor !== undefined && isOver()) return { isDone: false, listed, deleted, cursor };
   }
   return { isDone: true, listed, deleted };
+}
+
+function following(prefix: string, page: string | undefined): ObjectCursor | undefined {
+  if (page !== undefined) return { prefix, page };
+  const next = PREFIXES[PREFIXES.indexOf(prefix) + 1];
+  return next === undefined ? undefined : { prefix: next };
 }
 
 export interface SweepLogsRequest {

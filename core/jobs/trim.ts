@@ -44,8 +44,15 @@ export async function runTrim(ports: Ports, request: TrimRequest, budgetMs: numb
   return { isDone: cursor === undefined, rowsUnlinked, streamsRemoved, ...(cursor === undefined ? {} : { cursor }) };
 }
 
-async function trimStream(ports: Ports, { streamId, config }: StreamInfo, isOver: () => boolean): Promise<number> {
-  const { segments } = ports.repository;
+async function trimStream(ports: Ports, { basin, name, streamId, config }: StreamInfo, isOver: () => boolean): Promise<number> {
+  const { segments, streams } = ports.repository;
+  const state = await segments.readState(streamId, 'stale');
+  if (state?.isSealed) {
+    // Whoever sealed it did not live to mark its name.
+    await streams.markDeleting(basin, name, streamId);
+    ports.trace.event('trim.deletion.completed', { stream: streamId });
+    return 0;
+  }
   const rows = await segments.rowsFrom(streamId, 0 as SeqNum, UNLINK_ROWS_MAX, 'stale');
   if (rows.length === 0) return 0;
   if (config.retention !== 'infinite') {

@@ -124,7 +124,7 @@ export class Basins {
     const createdAt = rfc3339(this.#clock.now());
     const basin: BasinInfo = { name, config, createdAt, ...(requestKey === undefined ? {} : { requestKey }) };
     const writes: readonly Write[] = [replace(basinKey(name), undefined, encodeBasin(basin)), ...guards(name, 'active')];
-    return { writes, result: { outcome: 'created', basin } };
+    return { writes, result: { outcome: 'created', basin }, purpose: 'growth' };
   }
 
   #change(current: BasinInfo, item: Item | undefined, candidate: BasinInfo): Write {

@@ -5,7 +5,7 @@ import { equalData } from '../base/equal.ts';
 import { invariant } from '../base/invariant.ts';
 import { refused } from '../model/errors.ts';
 import { LIST_LIMIT_MAX } from '../model/limits.ts';
-import type { CommitResult, Condition, Fields, FieldValue, Item, Key, MetadataStore, Write } from '../ports/metadata-store.ts';
+import type { CommitResult, Condition, Fields, FieldValue, Item, Key, MetadataStore, Purpose, Write } from '../ports/metadata-store.ts';
 
 /** Attempts of a read and a conditional commit, before the caller is told to try again later. */
 const ATTEMPTS_MAX = 16;
@@ -31,8 +31,14 @@ export function difference(current: Fields, candidate: Fields): Record<string, F
   return set;
 }
 
-/** What one attempt came to: a result, or writes to commit first. */
-export type Attempt<T> = { readonly result: T } | { readonly writes: readonly Write[]; readonly result: T };
+/**
+ * What one attempt came to: a result, or writes to commit first. `again`: what it read does not fit together, as others wrote
+ * between two of its reads.
+ */
+export type Attempt<T> =
+  | { readonly result: T }
+  | { readonly writes: readonly Write[]; readonly result: T; readonly purpose?: Purpose }
+  | 'again';
 
 /**
  * Reads, decides and commits, from the start again whenever a condition did not hold.
@@ -42,8 +48,9 @@ export type Attempt<T> = { readonly result: T } | { readonly writes: readonly Wr
 export async function transact<T>(store: MetadataStore, attempt: () => Promise<Attempt<T>>): Promise<T> {
   for (let i = 0; i < ATTEMPTS_MAX; i += 1) {
     const decided = await attempt();
+    if (decided === 'again') continue;
     if (!('writes' in decided) || decided.writes.length === 0) return decided.result;
-    const answer: CommitResult = await store.commit(decided.writes);
+    const answer: CommitResult = await store.commit(decided.writes, decided.purpose);
     if (answer.committed) return decided.result;
     invariant(answer.failed.length > 0, 'a commit that did not happen names what failed');
   }

@@ -48,25 +48,29 @@ export class ObjectCounts {
     });
   }
 
-  /** For a transaction that adds `rows` rows that name `key`. */
-  async added(key: string, bytes: number, rows: number, end?: 'complete'): Promise<readonly Write[]> {
+  /** For a transaction that adds `rows` rows that name `key`. `again`: another run has added them all since they were looked for. */
+  async added(key: string, bytes: number, rows: number, end?: 'complete'): Promise<readonly Write[] | 'again'> {
     const item = await this.#store.get(objectKey(key), 'strong');
     const current = item && decodeObject(key, item);
+    if (current?.isComplete) return 'again';
     const before = current ?? { key, rows: 0, bytes, createdAt: this.#clock.now(), isComplete: false };
     return this.#change(item, current, { ...before, rows: before.rows + rows, isComplete: before.isComplete || end !== undefined });
   }
 
-  /** For a transaction that unlinks `rows`. */
-  async unlinked(rows: readonly SegmentRow[]): Promise<readonly Write[]> {
+  /** For a transaction that unlinks `rows`. `again`: others have unlinked some of them since they were read. */
+  async unlinked(rows: readonly SegmentRow[]): Promise<readonly Write[] | 'again'> {
     const counts = new Map<string, number>();
     for (const { object } of rows) counts.set(object, (counts.get(object) ?? 0) + 1);
-    const changes = [...counts].map(async ([key, count]) => {
-      const item = await this.#store.get(objectKey(key), 'strong');
-      if (item === undefined) throw corruptItem({ ...objectKey(key), fields: {} }, 'rows name the object, and it is gone');
-      const current = decodeObject(key, item);
-      return this.#change(item, current, { ...current, rows: current.rows - count });
-    });
-    return (await Promise.all(changes)).flat();
+    const changes = await Promise.all(
+      [...counts].map(async ([key, count]) => {
+        const item = await this.#store.get(objectKey(key), 'strong');
+        if (item === undefined) throw corruptItem({ ...objectKey(key), fields: {} }, 'rows name the object, and it is gone');
+        const current = decodeObject(key, item);
+        return current.rows < count ? undefined : this.#change(item, current, { ...current, rows: current.rows - count });
+      }),
+    );
+    const writes = changes.flatMap((change) => change ?? []);
+    return changes.includes(undefined) ? 'again' : writes;
   }
 
   /** For a transaction after which no row of `key` is added any more. */

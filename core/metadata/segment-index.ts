@@ -76,6 +76,7 @@ export class SegmentIndex {
       const rows = changes.filter(({ isRowAdded }) => isRowAdded).length;
       const writes = changes.flatMap((change) => change.writes);
       const counts = rows === 0 ? [] : await this.objects.added(object.key, object.bytes, rows);
+      if (counts === 'again') return 'again';
       return { writes: [...writes, ...counts], result: changes.filter((change) => change.writes.length > 0).length };
     });
   }
@@ -105,7 +106,8 @@ export class SegmentIndex {
         .filter((row) => rows.some(({ first, object }) => first === row.first && object === row.object));
       for (const row of current) checkRowUnlinked(state, row);
       const writes = current.map((row) => deleteRow(streamId, row));
-      return { writes: [...writes, ...(await this.objects.unlinked(current))], result: current.length };
+      const counts = await this.objects.unlinked(current);
+      return counts === 'again' ? 'again' : { writes: [...writes, ...counts], result: current.length };
     });
   }
 
@@ -171,12 +173,14 @@ export class SegmentIndex {
       const { compacting: _, ...candidate } = state;
       checkState(state, candidate);
       const gone = rows.slice(1).map((row) => deleteRow(streamId, row));
+      const [fewer, more] = [await this.objects.unlinked(rows), await this.objects.added(output.object, objectBytes, 1, 'complete')];
+      if (fewer === 'again' || more === 'again') return 'again';
       const writes: readonly Write[] = [
         replace(stateKey(streamId), item.fields, encodeState(candidate)),
         replace(rowKey(streamId, output.first), found[0]?.fields, encodeRow(output)),
         ...gone,
-        ...(await this.objects.unlinked(rows)),
-        ...(await this.objects.added(output.object, objectBytes, 1, 'complete')),
+        ...fewer,
+        ...more,
       ];
       return { writes, result: true };
     });

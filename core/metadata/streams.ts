@@ -166,6 +166,8 @@ export class Streams {
       if (stream.deletedAt === undefined || stateItem === undefined || !state?.isSealed) return { result: 'not_sealed' };
       const rows = await this.#store.query(streamPartition(id), { start: ROW_PREFIX, end: ROWS_END }, 1, 'strong');
       if (rows.length > 0 || state.compacting !== undefined) return { result: 'busy' };
+      // Another run freed the name since it was read.
+      if (state.removedAt !== undefined) return 'again';
       const removed = { streamId: id, removedAt: this.#clock.now() };
       const marked = { ...state, removedAt: removed.removedAt };
       checkState(state, marked);
@@ -230,7 +232,7 @@ export class Streams {
       replace(streamKey(basin, name), undefined, encodeStream(stream)),
       { kind: 'check', key: guard, when: { equals: { state: 'active' } } },
     ];
-    return { writes, result: { outcome: 'created', stream } };
+    return { writes, result: { outcome: 'created', stream }, purpose: 'growth' };
   }
 
   #change(current: StreamInfo, item: Item | undefined, candidate: StreamInfo): Write {

@@ -44,6 +44,9 @@ export type CommitResult =
   /** None took effect. `failed` lists the indices of writes whose condition did not hold, `current`, in the same order, what is there instead. */
   | { readonly committed: false; readonly failed: readonly number[]; readonly current: readonly (Item | undefined)[] };
 
+/** `growth` adds what a client asked for. `upkeep` is all else: it also frees space, so where space runs out it gets what is left. */
+export type Purpose = 'growth' | 'upkeep';
+
 export interface MetadataStore {
   get(key: Key, consistency: Consistency): Promise<Item | undefined>;
   /**
@@ -60,8 +63,9 @@ export interface MetadataStore {
    * Applies all of 1 to METADATA_WRITES_MAX writes or none, atomically and durably. No two writes may name the same key.
    *
    * @param writes nobody may change them until this settles.
+   * @param purpose default `upkeep`.
    * @throws StoreError `throttled` (effect none); `disk_full` (either effect); `unavailable` or `storage` (effect unknown: it
    *   may have been applied, or be applied yet).
    */
-  commit(writes: readonly Write[]): Promise<CommitResult>;
+  commit(writes: readonly Write[], purpose?: Purpose): Promise<CommitResult>;
 }

@@ -13,16 +13,22 @@ export interface ObjectPage {
   readonly cursor?: string;
 }
 
+export interface PutOptions {
+  /** Refuse with `occupied` when the key is taken. Exactly one of several racing puts wins. */
+  readonly ifAbsent?: boolean;
+  /** What a restart needs: where space runs out, it gets what is left. */
+  readonly isUpkeep?: boolean;
+}
+
 /** Keys are 1 to 512 characters of `[A-Za-z0-9/._=-]`; no segment is empty, `.` or `..`. */
 export interface ObjectStore {
   /**
    * Stores an object whole: a reader sees all of it or nothing, also after a crash; durable once this resolves.
    *
    * @param parts written one behind the other; the caller may not change them until this settles.
-   * @param options.ifAbsent refuse with `occupied` when the key is taken. Exactly one of several racing puts wins.
    * @throws StoreError `throttled` or `disk_full` (effect none), `storage` or `unavailable` (effect unknown).
    */
-  put(key: string, parts: readonly Uint8Array[], options?: { ifAbsent?: boolean }): Promise<'stored' | 'occupied'>;
+  put(key: string, parts: readonly Uint8Array[], options?: PutOptions): Promise<'stored' | 'occupied'>;
   /**
    * The bytes of an object, or of [start, end) of it (cut to its size). The caller owns them.
    *

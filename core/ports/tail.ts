@@ -6,13 +6,13 @@ import type { SeqNum, StreamPosition } from '../model/ids.ts';
 export interface TailView {
   /** Committed frames in order, the first of which holds the sequence number asked for; empty at the tail. */
   readonly frames: readonly Frame[];
-  /** The committed tail when the view was taken. */
-  readonly tail: StreamPosition;
 }
 
 export interface StreamTail {
   /** The committed tail, linearizable: under a valid lease, or behind a barrier. @throws StoreError `deposed`, `unavailable` */
   position(): Promise<StreamPosition>;
+  /** The same where a valid lease vouches for it without a wait, else undefined: for answers that can do without it. */
+  positionNow(): StreamPosition | undefined;
   /** Readable records start here. */
   readonly trimPoint: SeqNum;
   /** Frames from the one that holds `from`, about `bytesMax` of them and at least one; `below` when memory no longer holds it: read segments. */

@@ -9,7 +9,7 @@ import { invariant } from '../base/invariant.ts';
 import type { Frame } from '../format/frame.ts';
 import type { SegmentRow } from '../metadata/schema.ts';
 import { refused } from '../model/errors.ts';
-import type { SeqNum, StreamId, StreamPosition } from '../model/ids.ts';
+import type { SeqNum, StreamId } from '../model/ids.ts';
 import type { ReaderDeps } from './deps.ts';
 import { SegmentScan } from './segment-scan.ts';
 
@@ -18,8 +18,8 @@ export interface Piece {
   readonly from: SeqNum;
   readonly end: SeqNum;
   readonly frames: readonly Frame[];
-  /** The committed tail, when the frames came from memory. */
-  readonly tail?: StreamPosition;
+  /** There no frames mean that everything committed was given. */
+  readonly isFromMemory: boolean;
 }
 
 /** Goes through a stream from `next` on, piece by piece. */
@@ -62,7 +62,7 @@ export class StreamSource {
     const end = last === undefined ? this.#next : ((last.first + last.count) as SeqNum);
     const first = view.frames[0];
     invariant(first === undefined || first.first <= this.#next, 'T6: memory goes on where the reader is');
-    return { ...this.#took(view.frames, end), tail: view.tail };
+    return this.#took(view.frames, end, true);
   }
 
   /** What the running scan gives; undefined when there is none, or it ended or failed. */
@@ -81,7 +81,7 @@ export class StreamSource {
       if (reached < row.end && isLast && !isSparse(row)) throw refused('corrupt', `object ${row.object} ends before its row does`);
       this.#checkFollows(frames, row);
       if (end === this.#next) continue;
-      return this.#took(frames, end);
+      return this.#took(frames, end, false);
     }
     return undefined;
   }
@@ -95,12 +95,12 @@ export class StreamSource {
     }
   }
 
-  #took(frames: readonly Frame[], end: SeqNum): Piece {
+  #took(frames: readonly Frame[], end: SeqNum, isFromMemory: boolean): Piece {
     const from = this.#next;
     invariant(end >= from, 'T6: a reader never goes back');
     this.#next = end;
     if (end > from) this.#vainPlans = 0;
-    return { from, end, frames };
+    return { from, end, frames, isFromMemory };
   }
 
   /** Starts a scan over the segments from `next` on, or moves `next` over what was trimmed. */

@@ -3,7 +3,8 @@
 // api/ opens it and pulls batches at the pace of its client; nothing is read that was not asked for, but for a few ranges ahead.
 //
 //   T8  A read that ends at the tail has given everything that was committed when it began.
-//   T9  The tail is stated only as its channel vouches for it.
+//   T9  Whatever says where the stream ends (a tail, a heartbeat, the end of a wait) has a valid lease or a barrier behind it. A
+//       live batch does not wait for a barrier: without a lease it goes without its tail.
 
 import { invariant } from '../base/invariant.ts';
 import type { StreamRef } from '../model/append.ts';
@@ -50,8 +51,6 @@ abstract class Read implements ReadSession {
   protected readonly filler: BatchFiller;
   /** The committed tail when the read began: what lies below must be given. */
   readonly #tailAtStart: StreamPosition;
-  /** The tail with the newest frames from memory. */
-  protected tail: StreamPosition | undefined;
   readonly #closing = new AbortController();
   #isBusy = false;
 
@@ -107,9 +106,8 @@ abstract class Read implements ReadSession {
     for (;;) {
       if (this.isClosed) return 'full';
       const piece = await this.source.read();
-      if (piece.tail === undefined) this.fellBehind();
-      else this.tail = piece.tail;
-      if (piece.frames.length === 0 && piece.tail !== undefined) {
+      if (!piece.isFromMemory) this.fellBehind();
+      if (piece.frames.length === 0 && piece.isFromMemory) {
         invariant(this.source.next >= this.#tailAtStart.seqNum, 'T8: the tail never goes back');
         return 'tail';
       }
@@ -120,6 +118,12 @@ abstract class Read implements ReadSession {
 
   /** Records came from segments. */
   protected fellBehind(): void {}
+
+  /** The tail as the channel vouches for it; undefined when there is more to read first. */
+  protected async tailIfReached(): Promise<StreamPosition | undefined> {
+    const tail = await this.deps.tail.position();
+    return tail.seqNum > this.source.next ? undefined : tail;
+  }
 }
 
 /** One batch: what is there, or else the first that comes within the wait. */
@@ -138,8 +142,12 @@ class UnaryRead extends Read {
     if (this.filler.isOver) return this.filler.flush();
     const met = await this.catchUp();
     if (met === 'full' || !this.filler.isEmpty || this.#waitMs === 0) return this.filler.flush();
-    if (await this.more(this.#waitMs)) await this.catchUp();
-    return this.filler.flush(this.tail);
+    const hasMore = await this.more(this.#waitMs);
+    if (this.isClosed) return 'end';
+    const tail = hasMore ? undefined : await this.tailIfReached();
+    if (tail !== undefined) return this.filler.flush(tail);
+    await this.catchUp();
+    return this.filler.flush(this.deps.tail.positionNow());
   }
 }
 
@@ -169,9 +177,9 @@ class FollowingRead extends Read {
       const met = await this.catchUp();
       if (this.isClosed) return 'end';
       if (!this.filler.isEmpty) return this.#records();
-      if (met === 'full' || !this.#mayFollow) return 'end';
-      const heartbeat = await this.#atTail();
-      if (heartbeat !== undefined) return heartbeat;
+      if (met === 'full') return 'end';
+      const answer = this.#mayFollow ? await this.#atTail() : await this.#endIfReached();
+      if (answer !== undefined) return answer;
     }
   }
 
@@ -179,7 +187,7 @@ class FollowingRead extends Read {
     const now = this.deps.clock.monotonic();
     if (this.#endsAt !== undefined) this.#endsAt = now + this.#gapMs;
     this.#restartHeartbeat(now);
-    return this.filler.flush(this.#isLive ? this.tail : undefined);
+    return this.filler.flush(this.#isLive ? this.deps.tail.positionNow() : undefined);
   }
 
   /** A heartbeat, or `end`; undefined once there is more to read. */
@@ -195,14 +203,18 @@ class FollowingRead extends Read {
     if (await this.more(waitMs)) return undefined;
     if (this.isClosed) return 'end';
     const after = this.deps.clock.monotonic();
-    if (after >= this.#endsAt) return 'end';
+    if (after >= this.#endsAt) return await this.#endIfReached();
     return after >= this.#heartbeatAt ? await this.#heartbeat() : undefined;
   }
 
-  /** The tail as the channel vouches for it; undefined when it has moved on, so that records come first. */
+  async #endIfReached(): Promise<'end' | undefined> {
+    return (await this.tailIfReached()) === undefined ? undefined : 'end';
+  }
+
+  /** Undefined when the tail has moved on, so that records come first. */
   async #heartbeat(): Promise<ReadBatch | undefined> {
-    const tail = await this.deps.tail.position();
-    if (tail.seqNum > this.source.next) return undefined;
+    const tail = await this.tailIfReached();
+    if (tail === undefined) return undefined;
     this.#restartHeartbeat(this.deps.clock.monotonic());
     return this.filler.flush(tail);
   }

@@ -65,7 +65,7 @@ async function firstAtOrAfter(deps: ReaderDeps, streamId: StreamId, timestamp: T
       const found = firstInFrame(frame, piece.from, timestamp);
       if (found !== undefined) return found;
     }
-    if (piece.frames.length === 0 && piece.tail !== undefined) return source.next;
+    if (piece.frames.length === 0 && piece.isFromMemory) return source.next;
   }
 }
 

@@ -69,6 +69,16 @@ export class SessionFrameParser {
     this.#codec = codec;
   }
 
+  /** Bytes of a frame that is not whole yet. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** Gives the memory back that large frames needed; only between frames. */
+  release(): void {
+    if (this.#heldBytes === 0 && this.#at >= this.#piece.length) this.#held = NOTHING;
+  }
+
   /** Only when `next` found nothing more in the piece before. The bytes must stay as they are until then. */
   push(piece: Uint8Array): void {
     this.#piece = piece;

@@ -1,9 +1,17 @@
 // The settings of `npm start`, from the environment. A bad one ends the process with what it must be.
 
+import { type CellConfig, DEFAULT_CELL_CONFIG } from '#core/cell/config.ts';
+
+const MIB = 1024 * 1024;
+const BACKLOG_MIB_MIN = 8;
+/** Zones hold the backlog, and what GC has not come to. */
+const ZONE_BACKLOGS = DEFAULT_CELL_CONFIG.zoneBytesMax / DEFAULT_CELL_CONFIG.channel.backlogBytesMax;
+
 export interface LocalEnv {
   readonly port: number;
   readonly host: string;
   readonly dataDir: string;
+  readonly config: CellConfig;
 }
 
 export class SettingError extends Error {
@@ -24,5 +32,21 @@ export function readEnv(env: Readonly<Record<string, string | undefined>>): Loca
   if (dataDir === '') throw new SettingError('MILLRACE_DATA_DIR is empty; it must name a folder');
   const host = env['MILLRACE_HOST'] ?? '127.0.0.1';
   if (host === '') throw new SettingError('MILLRACE_HOST is empty; it must be an address to listen on, such as 127.0.0.1');
-  return { port: Number(port), host, dataDir };
+  return { port: Number(port), host, dataDir, config: withBacklog(env['MILLRACE_BACKLOG_MIB']) };
+}
+
+/** What may wait for offload decides how much memory and how much of each zone is needed. */
+function withBacklog(mib: string | undefined): CellConfig {
+  const config = DEFAULT_CELL_CONFIG;
+  if (mib === undefined) return config;
+  if (!/^\d{1,6}$/.test(mib) || Number(mib) < BACKLOG_MIB_MIN) {
+    throw new SettingError(`MILLRACE_BACKLOG_MIB is "${mib}"; it must be a whole number of MiB from ${BACKLOG_MIB_MIN} up`);
+  }
+  const backlogBytesMax = Number(mib) * MIB;
+  return {
+    ...config,
+    channel: { ...config.channel, backlogBytesMax },
+    offload: { ...config.offload, backlogBytesMin: Math.min(config.offload.backlogBytesMin, backlogBytesMax / 4) },
+    zoneBytesMax: ZONE_BACKLOGS * backlogBytesMax,
+  };
 }

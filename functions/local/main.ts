@@ -1,12 +1,11 @@
 // `npm start`: the whole store in one process. Reads the environment, opens the data folder, serves until SIGTERM.
 
 import { createHttpServer } from '#core/adapters/node/http-server.ts';
-import { createProcessTrace } from '#core/adapters/node/process-trace.ts';
+import { createProcessTrace, type ProcessTrace } from '#core/adapters/node/process-trace.ts';
 import { systemClock } from '#core/adapters/node/system-clock.ts';
 import { zlibCodec } from '#core/adapters/node/zlib-codec.ts';
 import { createHttpHandler, type Readiness } from '#core/api/http/handler.ts';
-import { createCell } from '#core/cell/cell.ts';
-import { DEFAULT_CELL_CONFIG as config } from '#core/cell/config.ts';
+import { createCell, type OwnedChannel } from '#core/cell/cell.ts';
 import { banner, exitWith } from './console.ts';
 import { readEnv } from './env.ts';
 import { openStorage } from './storage.ts';
@@ -19,9 +18,10 @@ const trace = createProcessTrace();
 process.on('uncaughtException', (error) => exitWith(error, trace));
 
 async function main(): Promise<void> {
-  const { port, host, dataDir } = readEnv(process.env);
+  const { port, host, dataDir, config } = readEnv(process.env);
   const storage = await openStorage(dataDir, config, trace);
   const cell = createCell(storage.ports, config);
+  for (const { id, channel } of cell.channels) gaugeChannel(trace, id, channel);
   let readiness: Readiness = 'starting';
   const handler = createHttpHandler({
     service: cell.service,
@@ -33,6 +33,8 @@ async function main(): Promise<void> {
     report: (error) => trace.log.error({ event: 'server.error', err: error }),
   });
   const server = createHttpServer({ handle: (request, response) => handler.handle(request, response) });
+  trace.gauge('millrace_open_requests', 'Requests and sessions that are not answered to their end', {}, () => handler.openCount);
+  trace.gauge('millrace_open_connections', 'Connections of clients', {}, () => server.connectionsCount);
   const bound = await server.listen(port, host);
   const stop = async (): Promise<void> => {
     if (readiness === 'draining') return;
@@ -53,6 +55,14 @@ async function main(): Promise<void> {
     readiness = 'ready';
     banner(host, bound);
   }
+}
+
+function gaugeChannel(trace: ProcessTrace, id: string, channel: OwnedChannel['channel']): void {
+  const labels = { channel: id };
+  const read = () => channel.gauges;
+  trace.gauge('millrace_channel_streams', 'Streams in memory', labels, () => read().streams);
+  trace.gauge('millrace_channel_held_bytes', 'Bytes of records in memory', labels, () => read().heldBytes);
+  trace.gauge('millrace_channel_backlog_bytes', 'Of those, bytes that wait for offload', labels, () => read().backlogBytes);
 }
 
 await main().catch((error) => exitWith(error, trace));

@@ -22,7 +22,10 @@ export interface Storage {
 export async function openStorage(dataDir: string, config: CellConfig, trace: ProcessTrace): Promise<Storage> {
   const lock: FolderLock = await lockFolder(dataDir);
   const at = (...parts: string[]) => path.join(path.resolve(dataDir), ...parts);
-  const metadata: SqliteMetadata = await openSqliteMetadata(at('metadata.db'));
+  const metadata: SqliteMetadata = await openSqliteMetadata(at('metadata.db'), { hasReserve: true }, (isLow) =>
+    trace.event(isLow ? 'server.metadata.disk_full.error' : 'server.metadata.disk_full.over'),
+  );
+  trace.gauge('millrace_metadata_low', '1 while the disk is full: basins and streams are not made', {}, () => Number(metadata.isLow));
   const objects = await openFileObjectStore({ dir: at('segments'), random: systemRandom });
   const express = await openZones(at('zones'), config, trace);
   const chunkFiles = await openFileObjectStore({ dir: at('chunks'), random: systemRandom });

@@ -23,7 +23,7 @@ import { SealFile } from './direct/seal-file.ts';
 import { slabNumber } from './direct/slab.ts';
 import { Sequence, type ZoneContext } from './direct/zone-context.ts';
 import { readZoneFile, writeZoneFile, type ZoneFile } from './direct/zone-file.ts';
-import { errorCode, type Files, nodeFiles, sayError } from './files.ts';
+import { errorCode, type Files, isDiskFull, nodeFiles, sayError } from './files.ts';
 import { systemRandom } from './system-random.ts';
 
 const SLAB_BYTES_MIN = 8 * PAGE_BYTES;
@@ -210,7 +210,7 @@ class Opening {
 
   /** Tries O_DIRECT on a file of its own: some file systems refuse it when a file is opened, others when it is written. */
   async #takesDirect(): Promise<boolean> {
-    const { dir, warn, memory = processMemory } = this.#options;
+    const { dir, memory = processMemory } = this.#options;
     const probe = path.join(dir, 'probe.new');
     const block = memory.take(1);
     try {
@@ -219,14 +219,21 @@ class Opening {
       await file.write([block.bytes], 0).finally(() => file.close());
       return true;
     } catch (error) {
-      const code = errorCode(error) ?? '';
-      if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'].includes(code)) throw error;
-      warn(`the file system of ${dir} refuses O_DIRECT: chunks are written with O_DSYNC alone, which is slower`);
-      return false;
+      // A disk without space for a page has taken the flag.
+      if (isDiskFull(error)) return true;
+      return this.#refusesDirect(error);
     } finally {
       memory.give(block);
       await this.#files.removeTree(probe);
     }
+  }
+
+  /** @returns false, for whether O_DIRECT is taken. */
+  #refusesDirect(error: unknown): false {
+    const { dir, warn } = this.#options;
+    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'].includes(errorCode(error) ?? '')) throw error;
+    warn(`the file system of ${dir} refuses O_DIRECT: chunks are written with O_DSYNC alone, which is slower`);
+    return false;
   }
 }
 

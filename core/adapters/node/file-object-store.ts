@@ -9,7 +9,7 @@ import path from 'node:path';
 import { toHex } from '../../base/bytes.ts';
 import type { Range } from '../../base/range.ts';
 import { refused, StoreError } from '../../model/errors.ts';
-import type { ObjectPage, ObjectStore, ObjectSummary } from '../../ports/object-store.ts';
+import type { ObjectPage, ObjectStore, ObjectSummary, PutOptions } from '../../ports/object-store.ts';
 import type { Random } from '../../ports/random.ts';
 import { checkObjectKey, checkObjectKeys, checkObjectPrefix, OBJECT_PAGE_MAX } from '../object-key.ts';
 import { DurableFolders } from './durable-folders.ts';
@@ -18,6 +18,8 @@ import { LARGE_FILE_BYTES_MIN, LargeFiles } from './large-files.ts';
 import { objectPath } from './object-path.ts';
 import { walkObjects } from './object-walk.ts';
 
+/** An object is stored only where this much stays free: metadata needs space more, and gets it from what objects leave. */
+const FREE_BYTES_MIN = 16 * 1024 * 1024;
 /** Files deleted or looked at in parallel: below the size of the thread pool, which chunks need too. */
 const PARALLEL_MAX = 4;
 
@@ -34,8 +36,8 @@ export async function openFileObjectStore(options: FileObjectStoreOptions): Prom
   const objects = path.join(options.dir, 'objects');
   const unfinished = path.join(options.dir, 'unfinished');
   try {
-    await files.removeTree(unfinished);
     for (const folder of [options.dir, objects, unfinished]) await makeFolder(files, folder);
+    for (const { name } of await files.entries(unfinished)) await files.removeTree(path.join(unfinished, name));
   } catch (error) {
     throw storageError(error, `the object folder ${options.dir} cannot be opened`, 'none');
   }
@@ -68,11 +70,12 @@ class FileObjectStore implements ObjectStore {
     this.#unfinished = unfinished;
   }
 
-  async put(key: string, parts: readonly Uint8Array[], options: { ifAbsent?: boolean } = {}): Promise<'stored' | 'occupied'> {
+  async put(key: string, parts: readonly Uint8Array[], options: PutOptions = {}): Promise<'stored' | 'occupied'> {
     checkObjectKey(key);
     const target = objectPath(this.#root, key);
     this.#serial += 1;
     const temporary = this.#unfinished(this.#serial);
+    if (!options.isUpkeep) await this.#checkSpace(key, parts);
     try {
       await this.#writeTemporary(temporary, parts, key);
       return await this.#publish(temporary, target, key, options.ifAbsent === true);
@@ -142,10 +145,17 @@ class FileObjectStore implements ObjectStore {
     }
   }
 
+  /** Looks before it writes: bytes until ENOSPC would take the last space from everything else for a while. */
+  async #checkSpace(key: string, parts: readonly Uint8Array[]): Promise<void> {
+    const free = await this.#files.freeBytes(this.#root).catch(() => Number.POSITIVE_INFINITY);
+    const needed = bytesOf(parts) + FREE_BYTES_MIN;
+    if (free >= needed) return;
+    throw refused('disk_full', `object ${key} cannot be written: the disk is full, ${free} bytes are left and ${needed} needed`);
+  }
+
   async #writeTemporary(temporary: string, parts: readonly Uint8Array[], key: string): Promise<void> {
-    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
     try {
-      if (bytes >= LARGE_FILE_BYTES_MIN) {
+      if (bytesOf(parts) >= LARGE_FILE_BYTES_MIN) {
         if (await this.#largeFiles.write(temporary, parts)) return;
         await this.#files.removeTree(temporary);
       }
@@ -198,6 +208,10 @@ async function readRange(file: OpenFile, range: Range | undefined): Promise<Uint
   const count = await file.read(bytes, start);
   if (count !== bytes.length) throw new Error(`${count} bytes came where ${bytes.length} lie`);
   return bytes;
+}
+
+function bytesOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
 }
 
 async function closing<T>(file: OpenFile, work: () => Promise<T>): Promise<T> {

@@ -33,7 +33,8 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
     throw new StoreError('storage', 'none', `The data folder ${where} cannot be made: ${messageOf(error)}`, { cause: error });
   }
   const db = await lockedFile(where);
-  await writeFile(path.join(where, OWNER_FILE), `${process.pid}\n`);
+  // Only for people: a full disk must not keep the store from being opened.
+  await writeFile(path.join(where, OWNER_FILE), `${process.pid}\n`).catch(() => undefined);
   let isHeld = true;
   return {
     async release() {

@@ -31,6 +31,8 @@ const IDLE_MS_MAX = 75_000;
 /** From the first byte of a request to the end of its head. */
 const HEADERS_MS_MAX = 20_000;
 const HEADERS_CHECK_MS = 5_000;
+/** After this long without a packet the network is asked whether the client still exists. */
+const SILENCE_MS_MAX = 60_000;
 const HEADER_BYTES_MAX = 32 * 1024;
 
 export interface HttpServerOptions {
@@ -87,7 +89,9 @@ class SharedPortServer implements HttpServer {
     this.#http2.on('request', handle);
     this.#http2.on('session', (session) => this.#addSession(session));
     this.#http2.on('sessionError', () => undefined);
-    this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#accept(socket));
+    this.#server = createServer({ noDelay: true, allowHalfOpen: true, keepAlive: true, keepAliveInitialDelay: SILENCE_MS_MAX }, (socket) =>
+      this.#accept(socket),
+    );
     this.#server.maxConnections = CONNECTIONS_MAX;
   }
 

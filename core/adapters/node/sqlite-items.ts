@@ -3,12 +3,14 @@
 //   item := (partition TEXT, sort TEXT, fields TEXT), by primary key; text compares by its UTF-8 bytes; fields is JSON
 //
 //   M14  A commit is answered only after SQLite synced the log that holds it: WAL with synchronous = FULL.
+//   M16  Once the disk is full, what is left goes to upkeep; growth is refused until the reserve is whole again.
 
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { invariant } from '../../base/invariant.ts';
 import { type ErrorCode, refused, StoreError } from '../../model/errors.ts';
-import type { CommitResult, Fields, Item, Key, Write } from '../../ports/metadata-store.ts';
+import type { CommitResult, Fields, Item, Key, Purpose, Write } from '../../ports/metadata-store.ts';
 import { applied, mayApply } from '../metadata-writes.ts';
+import { removeReserveFile, SqliteReserve } from './sqlite-reserve.ts';
 
 /** "MILL": what `file` and people see in the header. */
 const APPLICATION_ID = 0x4d494c4c;
@@ -34,9 +36,16 @@ export interface Failure {
   readonly message: string;
 }
 
-/** @param pagesMax the file grows to this many pages of 4 KiB, at most; then commits fail with `disk_full`. */
 export interface SqliteOptions {
+  /** The file grows to this many pages of 4 KiB, at most; then commits fail with `disk_full`. */
   readonly pagesMax?: number;
+  /** Whether it keeps space for upkeep on a full disk. Default: no. */
+  readonly hasReserve?: boolean;
+}
+
+export interface Commit {
+  readonly writes: readonly Write[];
+  readonly purpose: Purpose;
 }
 
 export function failureOf(error: unknown, path: string, effect: 'none' | 'unknown'): Failure {
@@ -58,6 +67,7 @@ export class SqliteItems {
   readonly #db: DatabaseSync;
   readonly #path: string;
   readonly #get: StatementSync;
+  readonly #reserve: SqliteReserve | undefined;
   readonly #put: StatementSync | undefined;
   readonly #delete: StatementSync | undefined;
   readonly #queries: Readonly<Record<'ascending' | 'descending', readonly [toEnd: StatementSync, toBound: StatementSync]>>;
@@ -65,7 +75,9 @@ export class SqliteItems {
   /** Opens the file; whoever writes makes it if need be. @throws StoreError `corrupt`, `storage` */
   constructor(path: string, access: 'read' | 'write', options: SqliteOptions = {}) {
     this.#path = path;
-    this.#db = opened(path, access, options);
+    const hasReserve = access === 'write' && options.hasReserve === true;
+    this.#db = hasReserve ? openedOnFullDisk(path, () => opened(path, access, options)) : opened(path, access, options);
+    if (hasReserve) this.#reserve = new SqliteReserve(this.#db, path, options.pagesMax);
     const prepare = (sql: string): StatementSync => this.#db.prepare(sql);
     this.#get = prepare('SELECT fields FROM items WHERE partition = ? AND sort = ?');
     if (access === 'write') {
@@ -97,8 +109,34 @@ export class SqliteItems {
     return rows.map((row) => ({ partition, sort: String(row['sort']), fields: this.#parse(row['fields']) }));
   }
 
-  /** Commits a group in one transaction, in order; each as if it were alone, and all durable when this returns. */
-  commitGroup(commits: readonly (readonly Write[])[]): readonly Outcome[] {
+  /** Whether the disk has been full, and has no room for the reserve yet. */
+  get isLow(): boolean {
+    return this.#reserve?.isHeld === false;
+  }
+
+  /** Commits a group, in order; each as if it were alone, and all durable when this returns. */
+  commitGroup(commits: readonly Commit[]): readonly Outcome[] {
+    this.#reserve?.restore();
+    if (this.isLow) return this.#commitLow(commits);
+    const outcomes = this.#commitTogether(commits.map(({ writes }) => writes));
+    if (!outcomes.some(isFull) || this.#reserve?.giveUp() !== true) return outcomes;
+    const again = this.#commitLow(commits.filter((_, i) => isFull(outcomes[i])));
+    return outcomes.map((outcome) => (isFull(outcome) ? (again.shift() ?? outcome) : outcome));
+  }
+
+  /** M16: upkeep alone. What does not fit in one group may fit by itself. */
+  #commitLow(commits: readonly Commit[]): Outcome[] {
+    const upkeep = commits.flatMap(({ writes, purpose }) => (purpose === 'upkeep' ? [writes] : []));
+    let outcomes = this.#commitTogether(upkeep);
+    outcomes = outcomes.map((outcome, i) => (isFull(outcome) ? (this.#commitTogether([upkeep[i] ?? []])[0] ?? outcome) : outcome));
+    const rest = [...outcomes];
+    const message = `metadata file ${this.#path}: the disk is full, and what is left is kept for what makes space`;
+    return commits.map(({ purpose }) => (purpose === 'upkeep' && rest.shift()) || { failure: 'disk_full', effect: 'none', message });
+  }
+
+  /** Commits in one transaction. */
+  #commitTogether(commits: readonly (readonly Write[])[]): readonly Outcome[] {
+    if (commits.length === 0) return [];
     let effect: 'none' | 'unknown' = 'none';
     try {
       this.#db.exec('BEGIN IMMEDIATE');
@@ -160,6 +198,21 @@ export class SqliteItems {
     } catch (error) {
       throw new StoreError('corrupt', 'none', `metadata file ${this.#path} holds an item that is not JSON`, { cause: error });
     }
+  }
+}
+
+/** Nothing of it took effect, for want of space. */
+function isFull(outcome: Outcome | undefined): boolean {
+  return outcome !== undefined && 'failure' in outcome && outcome.failure === 'disk_full' && outcome.effect === 'none';
+}
+
+/** Opening takes a little space, too: after a kill -9 SQLite reads its log, and keeps an index of it in another file. */
+function openedOnFullDisk(path: string, open: () => DatabaseSync): DatabaseSync {
+  try {
+    return open();
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code === 'corrupt' || !removeReserveFile(path)) throw error;
+    return open();
   }
 }
 

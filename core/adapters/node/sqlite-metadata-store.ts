@@ -7,9 +7,9 @@
 import { Worker } from 'node:worker_threads';
 import { invariant } from '../../base/invariant.ts';
 import { refused, StoreError } from '../../model/errors.ts';
-import type { CommitResult, Consistency, Item, Key, MetadataStore, Write } from '../../ports/metadata-store.ts';
+import type { CommitResult, Consistency, Item, Key, MetadataStore, Purpose, Write } from '../../ports/metadata-store.ts';
 import { checkKey, checkQuery, checkWrites } from '../metadata-writes.ts';
-import { type Failure, failureOf, type Outcome, SqliteItems, type SqliteOptions, toStoreError } from './sqlite-items.ts';
+import { type Commit, type Failure, failureOf, type Outcome, SqliteItems, type SqliteOptions, toStoreError } from './sqlite-items.ts';
 import type { FromWorker, ToWorker, WorkerSettings } from './sqlite-metadata-worker.ts';
 
 /** Writes in one group, about: some milliseconds of work beside its fsync. */
@@ -19,14 +19,15 @@ const QUEUE_COMMITS_MAX = 20_000;
 
 /** A metadata store that lives in a file. */
 export interface SqliteMetadata extends MetadataStore {
+  /** Whether the disk has been full, and has no room for the reserve yet: growth is refused. */
+  readonly isLow: boolean;
   /** A setting of the writing connection, as SQLite has it. */
   pragma(name: string): Promise<unknown>;
   /** Finishes what is queued, and closes the file. Nothing may be asked for afterwards. */
   close(): Promise<void>;
 }
 
-interface Waiting {
-  readonly writes: readonly Write[];
+interface Waiting extends Commit {
   readonly resolve: (result: CommitResult) => void;
   readonly reject: (error: Error) => void;
 }
@@ -34,9 +35,14 @@ interface Waiting {
 /**
  * Opens the metadata file, or makes it.
  *
+ * @param onLow told when `isLow` changes.
  * @throws StoreError `corrupt` when it is damaged or not ours, `storage` or `disk_full` when it cannot be made.
  */
-export async function openSqliteMetadata(path: string, options: SqliteOptions = {}): Promise<SqliteMetadata> {
+export async function openSqliteMetadata(
+  path: string,
+  options: SqliteOptions = {},
+  onLow: (isLow: boolean) => void = () => undefined,
+): Promise<SqliteMetadata> {
   const settings: WorkerSettings = { path, options };
   const worker = new Worker(new URL('./sqlite-metadata-worker.ts', import.meta.url), { workerData: settings, execArgv: [] });
   const first = await new Promise<FromWorker>((resolve, reject) => {
@@ -45,7 +51,8 @@ export async function openSqliteMetadata(path: string, options: SqliteOptions = 
   });
   if (first.kind === 'refused') throw toStoreError(first.failure);
   try {
-    return new SqliteMetadataStore(path, worker, new SqliteItems(path, 'read'));
+    const isLow = first.kind === 'open' && first.isLow;
+    return new SqliteMetadataStore(path, worker, new SqliteItems(path, 'read'), isLow, onLow);
   } catch (error) {
     await worker.terminate();
     throw error;
@@ -56,6 +63,7 @@ class SqliteMetadataStore implements SqliteMetadata {
   readonly #path: string;
   readonly #worker: Worker;
   readonly #reader: SqliteItems;
+  #isLow: boolean;
   #queue: Waiting[] = [];
   /** The group that the worker has now. */
   #running: readonly Waiting[] = [];
@@ -63,12 +71,16 @@ class SqliteMetadataStore implements SqliteMetadata {
   #stopped: StoreError | undefined;
   #onIdle: (() => void) | undefined;
 
-  constructor(path: string, worker: Worker, reader: SqliteItems) {
+  constructor(path: string, worker: Worker, reader: SqliteItems, isLow: boolean, onLow: (isLow: boolean) => void) {
     this.#path = path;
+    this.#isLow = isLow;
     this.#worker = worker;
     this.#reader = reader;
     worker.on('message', (message: FromWorker) => {
-      if (message.kind === 'outcomes') this.#settle(message.outcomes);
+      if (message.kind !== 'outcomes') return;
+      if (message.isLow !== this.#isLow) onLow(message.isLow);
+      this.#isLow = message.isLow;
+      this.#settle(message.outcomes);
     });
     worker.on('error', (error) => this.#stop(`its thread failed: ${String(error)}`));
     worker.on('exit', () => this.#stop('it was closed'));
@@ -89,14 +101,18 @@ class SqliteMetadataStore implements SqliteMetadata {
     return this.#read(() => this.#reader.query(partition, range, limit));
   }
 
-  async commit(writes: readonly Write[]): Promise<CommitResult> {
+  async commit(writes: readonly Write[], purpose: Purpose = 'upkeep'): Promise<CommitResult> {
     checkWrites(writes);
     if (this.#stopped !== undefined) throw this.#stopped;
     if (this.#queue.length >= QUEUE_COMMITS_MAX) throw refused('throttled', 'too many metadata commits are waiting');
     return new Promise((resolve, reject) => {
-      this.#queue.push({ writes, resolve, reject });
+      this.#queue.push({ writes, purpose, resolve, reject });
       this.#schedule();
     });
+  }
+
+  get isLow(): boolean {
+    return this.#isLow;
   }
 
   pragma(name: string): Promise<unknown> {
@@ -144,7 +160,7 @@ class SqliteMetadataStore implements SqliteMetadata {
     }
     this.#running = this.#queue.slice(0, count);
     this.#queue = this.#queue.slice(count);
-    this.#post({ kind: 'commit', group: this.#running.map(({ writes }) => writes) });
+    this.#post({ kind: 'commit', group: this.#running.map(({ writes, purpose }) => ({ writes, purpose })) });
   }
 
   #settle(outcomes: readonly Outcome[]): void {

@@ -3,8 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { invariant } from '../../base/invariant.ts';
 import { refused, StoreError } from '../../model/errors.ts';
-import type { Write } from '../../ports/metadata-store.ts';
-import { type Failure, type Outcome, SqliteItems, type SqliteOptions } from './sqlite-items.ts';
+import { type Commit, type Failure, type Outcome, SqliteItems, type SqliteOptions } from './sqlite-items.ts';
 
 export interface WorkerSettings {
   readonly path: string;
@@ -12,15 +11,15 @@ export interface WorkerSettings {
 }
 
 export type ToWorker =
-  | { readonly kind: 'commit'; readonly group: readonly (readonly Write[])[] }
+  | { readonly kind: 'commit'; readonly group: readonly Commit[] }
   | { readonly kind: 'pragma'; readonly name: string }
   | { readonly kind: 'close' };
 
 export type FromWorker =
-  | { readonly kind: 'open' }
+  | { readonly kind: 'open'; readonly isLow: boolean }
   | { readonly kind: 'refused'; readonly failure: Failure }
   | { readonly kind: 'pragma'; readonly value: unknown }
-  | { readonly kind: 'outcomes'; readonly outcomes: readonly Outcome[] };
+  | { readonly kind: 'outcomes'; readonly outcomes: readonly Outcome[]; readonly isLow: boolean };
 
 function serve({ path, options }: WorkerSettings): void {
   const port = parentPort;
@@ -36,12 +35,15 @@ function serve({ path, options }: WorkerSettings): void {
     return;
   }
   port.on('message', (message: ToWorker) => {
-    if (message.kind === 'commit') return answer({ kind: 'outcomes', outcomes: items.commitGroup(message.group) });
+    if (message.kind === 'commit') {
+      const outcomes = items.commitGroup(message.group);
+      return answer({ kind: 'outcomes', outcomes, isLow: items.isLow });
+    }
     if (message.kind === 'pragma') return answer({ kind: 'pragma', value: items.pragma(message.name) });
     items.close();
     port.close();
   });
-  answer({ kind: 'open' });
+  answer({ kind: 'open', isLow: items.isLow });
 }
 
 serve(workerData as WorkerSettings);

@@ -2,6 +2,7 @@
 //
 //   A11  One acknowledgement per input, in input order; after the first failure one terminal frame, and nothing after it.
 //   A12  A session holds a bounded number of bytes and inputs: at the bound it stops reading, and the client's window fills.
+//   A18  A frame that is begun and not finished in time ends the session; what is there of it counts against the budget of bodies.
 //
 // Acknowledgements that become due in one turn leave in one write. Inputs are decoded and sequenced as they are read.
 
@@ -12,12 +13,24 @@ import { decodeAppendInput, encodeAppendAck } from '../../wire/append-proto.ts';
 import { errorAnswer } from '../../wire/error-answer.ts';
 import { encodeTerminalFrame, FRAME_HEAD_BYTES, SessionFrameParser, sealFrame } from '../../wire/session-frame.ts';
 import type { AppendSession } from '../service.ts';
+import type { BodyBudget } from './body.ts';
 import { type Draining, serverDraining } from './draining.ts';
 import type { Exchange } from './exchange.ts';
+import type { HttpPatience } from './patience.ts';
 
 /** Inputs of one session that wait for their acknowledgement; what a client has in flight is far less. */
 const PENDING_INPUTS_MAX = 4_096;
 const PENDING_BYTES_MAX = 32 * 1024 * 1024;
+
+/** A frame is looked at this often in the time that it has. */
+const LOOKS = 3;
+
+export interface AppendSessionDeps {
+  readonly codec: Codec;
+  readonly draining: Draining;
+  readonly budget: BodyBudget;
+  readonly patience: HttpPatience;
+}
 
 /** What became of an input; undefined while nobody knows. */
 interface Pending {
@@ -26,14 +39,16 @@ interface Pending {
 }
 
 /** Serves the session to its end. The head is sent; whoever called has nothing more to do. */
-export function serveAppendSession(exchange: Exchange, session: AppendSession, codec: Codec, draining: Draining): Promise<void> {
-  return new Promise((resolve) => new AppendSessionServer(exchange, session, codec, draining, resolve).start());
+export function serveAppendSession(exchange: Exchange, session: AppendSession, deps: AppendSessionDeps): Promise<void> {
+  return new Promise((resolve) => new AppendSessionServer(exchange, session, deps, resolve).start());
 }
 
 class AppendSessionServer {
   readonly #exchange: Exchange;
   readonly #session: AppendSession;
   readonly #draining: Draining;
+  readonly #budget: BodyBudget;
+  readonly #looking: NodeJS.Timeout;
   readonly #parser: SessionFrameParser;
   readonly #done: () => void;
   readonly #pending: Pending[] = [];
@@ -45,13 +60,22 @@ class AppendSessionServer {
   #isPaused = false;
   /** The client has sent everything; some of it may not be read yet. */
   #hasEnded = false;
+  /** Bytes of an unfinished frame that the budget knows of. */
+  #heldBytes = 0;
+  /** Looks at the same unfinished frame. */
+  #looks = 0;
+  #framesSeen = 0;
+  #framesAtLook = -1;
   readonly #onDrained = (): void => this.#fail(serverDraining());
 
-  constructor(exchange: Exchange, session: AppendSession, codec: Codec, draining: Draining, done: () => void) {
+  constructor(exchange: Exchange, session: AppendSession, { codec, draining, budget, patience }: AppendSessionDeps, done: () => void) {
     this.#exchange = exchange;
     this.#session = session;
     this.#parser = new SessionFrameParser(codec);
     this.#draining = draining;
+    this.#budget = budget;
+    this.#looking = setInterval(() => this.#look(), patience.frameMs / LOOKS);
+    this.#looking.unref();
     this.#done = done;
   }
 
@@ -79,12 +103,32 @@ class AppendSessionServer {
           return;
         }
         const payload = this.#parser.next();
-        if (payload === undefined) return;
+        if (payload === undefined) {
+          this.#hold(this.#parser.heldBytes);
+          return;
+        }
+        this.#framesSeen += 1;
         this.#submit(payload);
       }
     } catch (error) {
       this.#fail(inputError(error));
     }
+  }
+
+  /** Takes from the budget what an unfinished frame holds now. @throws StoreError `throttled` */
+  #hold(bytes: number): void {
+    if (bytes > this.#heldBytes) this.#budget.take(bytes - this.#heldBytes);
+    else this.#budget.give(this.#heldBytes - bytes);
+    this.#heldBytes = bytes;
+  }
+
+  /** A18: of a quiet session nothing is kept; one that does not finish its frame is ended. */
+  #look(): void {
+    const isSame = this.#parser.heldBytes > 0 && this.#framesSeen === this.#framesAtLook && !this.#isPaused;
+    this.#framesAtLook = this.#framesSeen;
+    this.#looks = isSame ? this.#looks + 1 : 0;
+    if (this.#parser.heldBytes === 0) this.#parser.release();
+    if (this.#looks >= LOOKS) this.#fail(refused('request_timeout', 'a frame was begun and not finished in time'));
   }
 
   #submit(payload: Uint8Array): void {
@@ -100,7 +144,7 @@ class AppendSessionServer {
 
   #blocked(): Promise<void> | undefined {
     if (this.#pending.length - this.#head >= PENDING_INPUTS_MAX || this.#pendingBytes >= PENDING_BYTES_MAX) return WAIT_FOR_ACKS;
-    return this.#session.room();
+    return this.#session.room(this.#exchange.gone);
   }
 
   #pause(blocked: Promise<void>): void {
@@ -196,6 +240,9 @@ class AppendSessionServer {
   #finish(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    clearInterval(this.#looking);
+    this.#budget.give(this.#heldBytes);
+    this.#heldBytes = 0;
     this.#draining.over.removeEventListener('abort', this.#onDrained);
     this.#pending.length = 0;
     this.#done();

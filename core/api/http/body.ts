@@ -8,11 +8,10 @@ import { refused } from '../../model/errors.ts';
 import { REQUEST_BODY_BYTES_MAX } from '../../model/limits.ts';
 import type { Encoding } from '../../ports/codec.ts';
 import type { Exchange } from './exchange.ts';
+import type { HttpPatience } from './patience.ts';
 
-/** All bodies that are being taken in, together. */
+/** All bodies and frames that are being taken in, together. */
 const BODIES_BYTES_MAX = 256 * 1024 * 1024;
-/** From head to end of a body; at 8 MiB this asks for 140 KiB a second. */
-const BODY_MS_MAX = 60_000;
 /** Shorter answers are not worth compressing. */
 const PACKED_BYTES_MIN = 1_024;
 
@@ -42,27 +41,33 @@ export class BodyBudget {
  *
  * @throws StoreError `too_large`, `request_timeout`, `client_hangup`, `throttled`, `bad_header` for an unknown encoding
  */
-export async function withBody<T>(exchange: Exchange, budget: BodyBudget, use: (body: Uint8Array) => Promise<T>): Promise<T> {
+export async function withBody<T>(
+  exchange: Exchange,
+  budget: BodyBudget,
+  patience: HttpPatience,
+  use: (body: Uint8Array) => Promise<T>,
+): Promise<T> {
   const encoding = requestEncoding(exchange.headers['content-encoding']);
   const declared = Number(exchange.headers['content-length'] ?? 0);
   if (declared > REQUEST_BODY_BYTES_MAX) throw tooLarge();
   const held = { bytes: 0 };
   try {
-    const body = await collect(exchange, budget, held);
+    const body = await collect(exchange, budget, patience, held);
     return await use(encoding === undefined || body.length === 0 ? body : await unpack(encoding, body));
   } finally {
     budget.give(held.bytes);
   }
 }
 
-function collect(exchange: Exchange, budget: BodyBudget, held: { bytes: number }): Promise<Uint8Array> {
+function collect(exchange: Exchange, budget: BodyBudget, patience: HttpPatience, held: { bytes: number }): Promise<Uint8Array> {
   const { body, gone } = exchange;
   const pieces: Uint8Array[] = [];
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => settle(refused('request_timeout', 'the request body took too long')), BODY_MS_MAX);
+    const onLate = (): void => settle(refused('request_timeout', 'the request body took too long'));
+    const timers = [setTimeout(onLate, patience.bodyMs), setTimeout(onLate, patience.bodySilenceMs)];
     const onGone = (): void => settle(refused('client_hangup', 'the client went away'));
     const settle = (error?: unknown): void => {
-      clearTimeout(timer);
+      for (const timer of timers) clearTimeout(timer);
       gone.removeEventListener('abort', onGone);
       body.removeAllListeners('data');
       if (error !== undefined) reject(error);
@@ -73,6 +78,7 @@ function collect(exchange: Exchange, budget: BodyBudget, held: { bytes: number }
     body.once('end', () => settle());
     body.once('close', () => settle(refused('client_hangup', 'the client went away')));
     body.on('data', (piece: Uint8Array) => {
+      timers[1]?.refresh();
       try {
         if (held.bytes + piece.length > REQUEST_BODY_BYTES_MAX) throw tooLarge();
         budget.take(piece.length);

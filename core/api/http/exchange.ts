@@ -1,10 +1,12 @@
 // One request and its answer, the same over HTTP/1.1 and HTTP/2, straight on the node streams.
 //
 //   A8   Nothing is written after the client is gone, and nothing that it does throws into the process.
+//   A17  A client that takes nothing of what is sent to it for too long is cut.
 //   A9   A request whose body is not read to its end is answered all the same, and does not hold its connection for ever.
 
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { constants, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
@@ -14,6 +16,21 @@ export type NodeResponse = ServerResponse | Http2ServerResponse;
 const LINGER_MS = 5_000;
 
 const ignore = (): void => undefined;
+
+/** How many answers of an HTTP/1 connection wait to be taken: clients may send requests ahead. */
+const waitingAnswers = new WeakMap<Socket, number>();
+
+function watchSocket(socket: Socket | undefined, ms: number): () => void {
+  if (socket === undefined) return ignore;
+  waitingAnswers.set(socket, (waitingAnswers.get(socket) ?? 0) + 1);
+  // Nobody listens for the timeout: then node itself ends the connection.
+  socket.setTimeout(ms);
+  return () => {
+    const left = (waitingAnswers.get(socket) ?? 1) - 1;
+    waitingAnswers.set(socket, left);
+    if (left === 0) socket.setTimeout(0);
+  };
+}
 
 export class Exchange {
   readonly method: string;
@@ -26,10 +43,13 @@ export class Exchange {
   readonly #response: ServerResponse | undefined;
   readonly #stream: ServerHttp2Stream | undefined;
   readonly #gone = new AbortController();
+  readonly #readMs: number;
   #hasHead = false;
   #isEnded = false;
 
-  constructor(request: NodeRequest, response: NodeResponse) {
+  /** @param readMs how long the client may take nothing of what is sent to it. */
+  constructor(request: NodeRequest, response: NodeResponse, readMs: number) {
+    this.#readMs = readMs;
     const url = request.url ?? '/';
     const queryAt = url.indexOf('?');
     this.method = request.method ?? 'GET';
@@ -82,7 +102,9 @@ export class Exchange {
     if (writable === undefined || this.#gone.signal.aborted || this.#isEnded || writable.destroyed) return undefined;
     if (writable.write(bytes)) return undefined;
     return new Promise((resolve) => {
+      const stopWatching = this.#watchProgress();
       const done = (): void => {
+        stopWatching();
         writable.off('drain', done);
         writable.off('close', done);
         resolve();
@@ -120,6 +142,21 @@ export class Exchange {
     else this.#request?.socket.destroy();
   }
 
+  /** Cuts a client that takes nothing: node tells when a connection makes no progress, also while bytes wait to be sent. */
+  #watchProgress(): () => void {
+    const stream = this.#stream;
+    if (stream === undefined) return watchSocket(this.#request?.socket, this.#readMs);
+    const cut = (): void => {
+      this.destroy();
+      // What waits to be sent would keep it from closing.
+      stream.destroy();
+    };
+    stream.setTimeout(this.#readMs, cut);
+    return () => {
+      if (!stream.destroyed) stream.setTimeout(0, cut);
+    };
+  }
+
   #endStream(stream: ServerHttp2Stream, bytes: Uint8Array | undefined): void {
     if (stream.destroyed || stream.closed) return;
     stream.removeAllListeners('data');
@@ -129,11 +166,14 @@ export class Exchange {
     });
     if (bytes === undefined) stream.end();
     else stream.end(bytes);
+    if (stream.writableLength > 0) stream.once('close', this.#watchProgress());
   }
 
   #endResponse(request: IncomingMessage, response: ServerResponse, bytes: Uint8Array | undefined): void {
     if (bytes === undefined) response.end();
     else response.end(bytes);
+    // Before node's own listener, which then watches the connection for its next request.
+    if (response.writableLength > 0) response.prependOnceListener('finish', this.#watchProgress());
     if (request.complete) {
       request.resume();
       return;

@@ -18,6 +18,7 @@ import { acceptedEncoding, BodyBudget, packBody, withBody } from './body.ts';
 import type { Answer, AnswerHeaders, Call } from './call.ts';
 import { Draining, serverDraining } from './draining.ts';
 import { Exchange, type NodeRequest, type NodeResponse } from './exchange.ts';
+import { HTTP_PATIENCE, type HttpPatience } from './patience.ts';
 import { eventEncoder, frameEncoder, serveReadSession } from './read-sessions.ts';
 import { streamTarget } from './record-routes.ts';
 import { header, mediaType, parseQuery, parseRead, requestFormat } from './request.ts';
@@ -35,6 +36,8 @@ export interface HttpHandlerDeps {
   readonly metrics: () => string | Promise<string>;
   /** Called once for each answer: the route's pattern, or `session`; seconds from its head to its end. */
   readonly observe?: (method: string, route: string, status: number, seconds: number) => void;
+  /** For tests; the default is in patience.ts. */
+  readonly patience?: HttpPatience;
   /** A failure that is ours. */
   readonly report?: (error: unknown) => void;
 }
@@ -69,6 +72,7 @@ class Handler implements HttpHandler {
   readonly #deps: HttpHandlerDeps;
   readonly #router = new RegExpRouter<Route>();
   readonly #methods = new RegExpRouter<Route['method']>();
+  readonly #patience: HttpPatience;
   readonly #budget = new BodyBudget();
   readonly #shared = new SharedEncodings();
   readonly #draining = new Draining();
@@ -76,6 +80,7 @@ class Handler implements HttpHandler {
 
   constructor(deps: HttpHandlerDeps) {
     this.#deps = deps;
+    this.#patience = deps.patience ?? HTTP_PATIENCE;
     for (const route of ROUTES) {
       this.#router.add(route.method, route.path, route);
       this.#methods.add('ALL', route.path, route.method);
@@ -87,7 +92,7 @@ class Handler implements HttpHandler {
   }
 
   handle(request: NodeRequest, response: NodeResponse): void {
-    const exchange = new Exchange(request, response);
+    const exchange = new Exchange(request, response, this.#patience.readMs);
     const serving = this.#serve(exchange).catch((error: unknown) => this.#answerError(exchange, error));
     this.#open.add(serving);
     void serving.finally(() => this.#open.delete(serving));
@@ -143,7 +148,7 @@ class Handler implements HttpHandler {
       body,
     });
     const answer = route.hasBody
-      ? await withBody(exchange, this.#budget, (body) => route.handle(call(body)))
+      ? await withBody(exchange, this.#budget, this.#patience, (body) => route.handle(call(body)))
       : await route.handle(call(NOTHING));
     await this.#answer(exchange, answer);
     return answer.status;
@@ -186,7 +191,7 @@ class Handler implements HttpHandler {
     const target = streamTarget({ exchange, segments: exchange.path.slice(1).split('/') });
     const session = await service.openAppendSession(target);
     exchange.head(200, { ...STREAMING, 'content-type': 's2s/proto' });
-    await serveAppendSession(exchange, session, codec, this.#draining);
+    await serveAppendSession(exchange, session, { codec, draining: this.#draining, budget: this.#budget, patience: this.#patience });
   }
 
   async #readSession(exchange: Exchange, isEvents: boolean): Promise<void> {

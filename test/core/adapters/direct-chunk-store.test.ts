@@ -236,6 +236,30 @@ describe('a direct zone', () => {
       expect(await zone.current.put(LOG, p(0), chunkAt(LOG, 0))).toBe('stored');
     });
 
+    test('of the one slab that a disk has room for is used again once nothing of it counts', async () => {
+      let slabs = 0;
+      const freeBytes = async () => (slabs++ === 0 ? 100 * SLAB : SLAB);
+      const zone = await open(folderOfTest(), { capacityBytes: 10 * SLAB, files: { ...nodeFiles, freeBytes } });
+      let at = 0;
+      const put = () => zone.current.put(LOG, p(at), chunkAt(LOG, at, 100 * KIB));
+      for (let round = 0; round < 3; round += 1) {
+        const first = at;
+        for (let full = false; !full; ) {
+          await put().then(
+            () => {
+              at += 1;
+            },
+            (error: unknown) => {
+              expect(error).toMatchObject({ code: 'disk_full', effect: 'none' });
+              full = true;
+            },
+          );
+        }
+        expect(at).toBeGreaterThan(first);
+        await zone.current.delete(LOG, { start: p(0), end: p(at) });
+      }
+    });
+
     test('of a slab is used again although a seal was set while it was written', async () => {
       const zone = await open(folderOfTest(), { capacityBytes: 2 * SLAB });
       for (let at = 0; at < 40; at += 2) {

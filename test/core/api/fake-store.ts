@@ -111,6 +111,7 @@ export class FakeStore {
     this.heldTails += 1;
     return {
       position: async () => stream.tail,
+      positionNow: () => stream.tail,
       trimPoint: 0 as SeqNum,
       read: () => 'below',
       waitBeyond: async () => false,

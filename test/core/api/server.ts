@@ -4,6 +4,7 @@ import { createHttpServer, type HttpServer, type HttpServerOptions } from '#core
 import { systemClock } from '#core/adapters/node/system-clock.ts';
 import { zlibCodec } from '#core/adapters/node/zlib-codec.ts';
 import { createHttpHandler, type HttpHandler, type Readiness } from '#core/api/http/handler.ts';
+import type { HttpPatience } from '#core/api/http/patience.ts';
 import { FakeStore } from './fake-store.ts';
 
 export interface TestServer {
@@ -17,7 +18,7 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-export async function startServer(options: Partial<HttpServerOptions> = {}): Promise<TestServer> {
+export async function startServer(options: Partial<HttpServerOptions> = {}, patience?: HttpPatience): Promise<TestServer> {
   const store = new FakeStore();
   const faults: unknown[] = [];
   const handler = createHttpHandler({
@@ -28,6 +29,7 @@ export async function startServer(options: Partial<HttpServerOptions> = {}): Pro
     readiness: () => test.readiness,
     metrics: () => 'millrace_up 1\n',
     report: (error) => faults.push(error),
+    ...(patience === undefined ? {} : { patience }),
   });
   const server = createHttpServer({ handle: (request, response) => handler.handle(request, response), ...options });
   const port = await server.listen(0, '127.0.0.1');

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { decideBatch } from '#core/channel/batcher.ts';
+import { HeldLease } from '#core/channel/held-lease.ts';
 import { Lease, watchMs } from '#core/channel/lease.ts';
+import { TestClock } from '../jobs/world.ts';
 
 describe('Lease', () => {
   test('L1: it counts from before the renewal was sent, whenever the answer came', () => {
@@ -26,6 +28,60 @@ describe('Lease', () => {
 
   test('no lease is valid before the first renewal', () => {
     expect(new Lease(1_000).isValid(0, 0)).toBe(false);
+  });
+});
+
+describe('HeldLease', () => {
+  const held = () => {
+    const clock = new TestClock();
+    const told: number[] = [];
+    const start = clock.monotonic();
+    const lease = new HeldLease(clock, 1_000, () => told.push(clock.monotonic() - start));
+    lease.renewed(lease.now());
+    return { clock, lease, told };
+  };
+
+  test('L12: it is over one lease time after it ran out, and told once', () => {
+    const { clock, lease, told } = held();
+    lease.watch();
+    clock.advance(1_989);
+    expect([lease.isValid, told]).toEqual([false, []]);
+    clock.advance(1);
+    clock.advance(10_000);
+    expect(told).toEqual([1_990]);
+  });
+
+  test('L12: a renewal counts from when it was sent, and puts that off', () => {
+    const { clock, lease, told } = held();
+    lease.watch();
+    clock.advance(1_500);
+    const sentAt = lease.now();
+    clock.advance(400);
+    lease.renewed(sentAt);
+    expect(lease.isValid).toBe(true);
+    clock.advance(1_589);
+    expect(told).toEqual([]);
+    clock.advance(1);
+    expect(told).toEqual([3_490]);
+  });
+
+  test('L12: a takeover that took longer than its lease has a lease time from its publish on', () => {
+    const { clock, lease, told } = held();
+    clock.advance(5_000);
+    lease.watch();
+    clock.advance(999);
+    expect(told).toEqual([]);
+    clock.advance(1);
+    expect(told).toEqual([6_000]);
+  });
+
+  test('L12: an owner that has stopped hears no more of it', () => {
+    const { clock, lease, told } = held();
+    lease.watch();
+    lease.end();
+    lease.renewed(lease.now());
+    clock.advance(10_000);
+    expect(told).toEqual([]);
   });
 });
 

@@ -79,9 +79,9 @@ describe('a channel whose quorum is out of reach', () => {
     const renew = async () => {
       throw refused('unavailable', 'the metadata store is out');
     };
-    const channel = await opened(world, { leaseMs: 40 }, { ...world.metadata, renew });
+    const channel = await opened(world, { leaseMs: 500 }, { ...world.metadata, renew });
     await channel.append(ref, batch('a'), {});
-    await sleep(80);
+    await sleep(510);
     const tail = await channel.tail(ref);
     setFull(world, true);
     expect(await within(tail.position(), 300)).toMatch('disk_full');

@@ -23,6 +23,7 @@ export const CONFIG: ChannelConfig = {
   backlogBytesMax: 1024 * KIB,
   inFlightBytesMax: 64 * KIB,
   waitingBytesMax: 256 * KIB,
+  roomMsMax: 3_000,
   idleMs: 5,
 };
 
@@ -41,6 +42,8 @@ export class World {
     logs: [],
   };
   stateReads = 0;
+  /** Where a test lets the read of a stream's state wait. */
+  beforeStateRead: (() => Promise<void>) | undefined;
   metadata: ChannelMetadata = {
     read: async () => this.item,
     claim: async (seen, owner) =>
@@ -98,6 +101,7 @@ export class World {
       metadata,
       readState: async (streamId: StreamId) => {
         this.stateReads += 1;
+        await this.beforeStateRead?.();
         return this.states.get(streamId);
       },
     };

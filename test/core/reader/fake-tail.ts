@@ -12,6 +12,8 @@ export class FakeTail implements StreamTail {
   released = 0;
   waits = 0;
   lost: StoreError | undefined;
+  /** A lease that vouches for the tail without a wait. */
+  hasLease = true;
   /** Runs before each read from memory: where a test lets the world move. */
   onRead: (() => void) | undefined;
   #tail: StreamPosition = { seqNum: 0 as SeqNum, timestamp: 0n };
@@ -50,6 +52,10 @@ export class FakeTail implements StreamTail {
     return this.#tail;
   }
 
+  positionNow(): StreamPosition | undefined {
+    return this.hasLease && this.lost === undefined ? this.#tail : undefined;
+  }
+
   read(from: SeqNum, bytesMax: number): TailView | 'below' {
     this.onRead?.();
     if (this.lost !== undefined) throw this.lost;
@@ -61,7 +67,7 @@ export class FakeTail implements StreamTail {
       frames.push(frame);
       bytes += frame.body.length;
     }
-    return { frames, tail: this.#tail };
+    return { frames };
   }
 
   waitBeyond(beyond: SeqNum, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {

@@ -250,6 +250,66 @@ describe('a session', () => {
     session.close();
   });
 
+  test('T9: a live batch carries the tail of the moment when it leaves, however long its records waited', async () => {
+    const world = await threeParts();
+    world.limits = { ...READER_LIMITS, batchRecordsMax: 2 };
+    const session = await world.open({ start: at(15) });
+    expect(await session.next()).toEqual(heartbeat(15));
+    await world.put(4);
+    expect(await session.next()).toMatchObject({ count: 2, tail: { seqNum: 19 } });
+    await world.put(1);
+    expect(await session.next()).toMatchObject({ count: 2, tail: { seqNum: 20 } });
+    session.close();
+  });
+
+  test('T9: a live batch goes without its tail, and without a wait, where no lease vouches for it', async () => {
+    const world = await threeParts();
+    const session = await world.open({ start: at(15) });
+    expect(await session.next()).toEqual(heartbeat(15));
+    await world.put(2);
+    world.tail.hasLease = false;
+    world.tail.position = () => expect.fail('a live batch waited for a barrier');
+    const batch = (await session.next()) as ReadBatch;
+    expect([bodies(batch), batch.tail]).toEqual([['15', '16'], undefined]);
+    session.close();
+  });
+
+  test.each([
+    ['a bounded read', { start: at(12), count: 100 }, 'session', 1],
+    ['a wait', { start: at(15), waitSecs: 3 }, 'session', 1],
+    ['a unary wait', { start: at(15), waitSecs: 3 }, 'unary', 0],
+  ] as const)('T9: the end of %s is told only as the channel vouches for it', async (_, request, mode, batches) => {
+    const world = await threeParts();
+    const session = await world.open(request, mode);
+    for (let i = 0; i < batches; i += 1) await session.next();
+    world.tail.position = () => Promise.reject(refused('unavailable', 'another owner has claimed the channel'));
+    const end = expect(session.next()).rejects.toMatchObject({ code: 'unavailable' });
+    await new Promise(setImmediate);
+    world.clock.advance(3_000);
+    await end;
+    expect(world.tail.released).toBe(1);
+  });
+
+  test.each([
+    ['session', 1],
+    ['unary', 0],
+  ] as const)('T9: the end of a wait gives way to records that came meanwhile (%s)', async (mode, batches) => {
+    const world = await threeParts();
+    const session = await world.open({ start: at(15), waitSecs: 3 }, mode);
+    for (let i = 0; i < batches; i += 1) await session.next();
+    const { position } = world.tail;
+    world.tail.position = async () => {
+      world.tail.position = position;
+      await world.put(1);
+      return world.tail.tail;
+    };
+    const next = session.next();
+    await new Promise(setImmediate);
+    world.clock.advance(3_000);
+    expect(bodies(await next)).toEqual(['15']);
+    session.close();
+  });
+
   test('live batches carry the tail', async () => {
     const world = await threeParts();
     const session = await world.open({ start: at(14) });

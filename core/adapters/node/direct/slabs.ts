@@ -161,16 +161,25 @@ export class Slabs {
         this.#spare = free;
       } else if (this.#slabs.some((slab) => slab.state === 'freeing')) {
         await Promise.race(this.#background);
-      } else if (!this.#recycle()) {
-        this.#spare = await this.#makeSlab();
+      } else if (this.#slabs.length < this.#slabsMax || !this.#recycle()) {
+        await this.#addSpare();
       }
     }
   }
 
-  /** At the capacity, an open slab of which nothing counts is freed although it has room: a large record may not fit it. */
+  /** @throws StoreError `disk_full` when there is no space for it, and none can be made */
+  async #addSpare(): Promise<void> {
+    try {
+      this.#spare = await this.#makeSlab();
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== 'disk_full' || !this.#recycle()) throw error;
+    }
+  }
+
+  /** Where no slab can be added, an open one of which nothing counts is freed although it has room: a record may not fit it. */
   #recycle(): boolean {
     const open = this.#open;
-    if (this.#slabs.length < this.#slabsMax || open === undefined || !open.isFreeable || open.index === 0) return false;
+    if (open === undefined || !open.isFreeable || open.index === 0) return false;
     this.#open = undefined;
     this.#close(open);
     return true;
