@@ -1,6 +1,6 @@
 // Use cases over streams: create, ensure, list, read, configure, delete, and finding one by its name. (S2 v1 API, sections 1.9, 2.7, 5.)
 //
-//   A5  A changed configuration is handed to the channel in the order in which it was committed.
+//   A5  A changed configuration is handed to the channel, and to open sessions, in the order in which it was committed.
 //   A6  A deletion is answered only once the channel takes no append any more and the name is marked.
 
 import { equalData } from '../base/equal.ts';
@@ -9,6 +9,7 @@ import { refused, StoreError } from '../model/errors.ts';
 import type { ChannelId } from '../model/ids.ts';
 import { type PartialStreamConfig, resolveStreamConfig, type StreamConfig } from '../model/stream-config.ts';
 import { checkStreamConfig, type Provisioned, requestKey, type ServiceSettings } from './basins.ts';
+import type { ChangedConfigs } from './changed-configs.ts';
 import type { Page, ServiceDeps } from './deps.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import { reconfigureStream, type StreamReconfiguration } from './reconfigure.ts';
@@ -35,9 +36,12 @@ export class Streams {
   /** One change of a stream at a time, so that the channel is told in the order of commits (A5). */
   readonly #changes = new KeyedQueue();
 
-  constructor(deps: ServiceDeps, settings: ServiceSettings) {
+  readonly #changed: ChangedConfigs;
+
+  constructor(deps: ServiceDeps, settings: ServiceSettings, changed: ChangedConfigs) {
     this.#deps = deps;
     this.#settings = settings;
+    this.#changed = changed;
   }
 
   async list(basin: string, page: Page): Promise<{ readonly items: readonly StreamInfo[]; readonly hasMore: boolean }> {
@@ -61,7 +65,7 @@ export class Streams {
     return this.#change(basin, name, async () => {
       const { config, channel } = await this.#plan(basin, request);
       const { stream, outcome } = await this.#deps.names.streams.ensure(basin, name, config, channel);
-      if (outcome === 'updated') await this.#deps.channels.updateConfig(streamRef(stream), stream.config);
+      if (outcome === 'updated') await this.#configure(stream);
       return { info: stream, outcome };
     });
   }
@@ -72,7 +76,7 @@ export class Streams {
   }
 
   reconfigure(basin: string, name: string, patch: StreamReconfiguration): Promise<StreamConfig> {
-    const { names, channels } = this.#deps;
+    const { names } = this.#deps;
     return this.#change(basin, name, async () => {
       const basinInfo = await names.basins.get(basin);
       if (basinInfo === undefined) throw refused('basin_not_found', `basin "${basin}" not found`);
@@ -81,9 +85,15 @@ export class Streams {
         checkStreamConfig(config, this.#settings);
         return config;
       });
-      await channels.updateConfig(streamRef(changed), changed.config);
+      await this.#configure(changed);
       return changed.config;
     });
+  }
+
+  /** Tells sessions and the channel of a configuration that was committed. */
+  async #configure(stream: StreamInfo): Promise<void> {
+    this.#changed.note(stream.streamId, stream.config);
+    await this.#deps.channels.updateConfig(streamRef(stream), stream.config);
   }
 
   /** Again: the same, until the name is gone. (A6) */

@@ -48,7 +48,7 @@ export async function takeOver(deps: ChannelDeps, config: ChannelConfig, proof: 
   const tenure = new Tenure(deps, config, claimed.epoch, basesOf(claimed));
   tenure.lease.renewed(sentAt);
   const recovered = new AbortController();
-  const renewing = renewUntil(deps, tenure, claimed, recovered.signal);
+  void renewUntil(deps, tenure, claimed, recovered.signal);
   try {
     const item = await recover(deps, tenure, claimed, signal);
     return { tenure, item };
@@ -56,8 +56,8 @@ export async function takeOver(deps: ChannelDeps, config: ChannelConfig, proof: 
     tenure.stop(error instanceof StoreError ? error : refused('unavailable', 'the takeover failed'));
     throw await unlessOvertaken(deps, claimed, error);
   } finally {
+    // A renewal without an answer must not hold up the new owner.
     recovered.abort();
-    await renewing;
   }
 }
 

@@ -39,6 +39,8 @@ export class FakeStore {
   /** Fails the commit of the n-th append from now (1: the next). */
   failCommitIn = 0;
   appended = 0;
+  /** What the last append said of the stream. */
+  lastRef: StreamRef | undefined;
   heartbeatMs = 20;
   readonly #streams = new Map<StreamId, FakeStream>();
   readonly #wake = new Set<() => void>();
@@ -83,6 +85,7 @@ export class FakeStore {
       return error;
     };
     if (session?.failed !== undefined) throw session.failed;
+    this.lastRef = ref;
     const stream = this.#stream(ref);
     const refusal = refusalOf(stream, batch, conditions);
     if (refusal !== undefined) {
