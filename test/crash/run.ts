@@ -14,6 +14,8 @@ import { Prng } from './prng.ts';
 import { ConditionalWriter, type WriterContext, writeSession, writeUnary } from './writers.ts';
 
 const ROUNDS_A_LIFE = 10;
+/** Data folders, each with a server: while one waits for its disk or its next kill, the other goes on. */
+const LIVES_AT_A_TIME = 2;
 const BASIN = 'crash-basin';
 
 export interface CrashOptions {
@@ -57,17 +59,27 @@ function newWorkloads(): Workload[] {
 export async function runCrashTest(options: CrashOptions): Promise<CrashReport> {
   const prng = new Prng(options.seed);
   const report = { rounds: 0, acknowledged: 0, damages: 0, earlyKills: 0 };
-  while (report.rounds < options.rounds) {
-    const life = new Life(options, prng.fork(`life ${report.rounds}`), await newServer(serverOptions(options)));
-    try {
-      await life.run(Math.min(ROUNDS_A_LIFE, options.rounds - report.rounds), report);
-    } catch (error) {
-      options.print(`failed in round ${report.rounds + 1}; the server, ${life.serverState()}, said last:\n${life.lastWords()}`);
-      throw error;
-    } finally {
-      await life.end();
+  let begun = 0;
+  let isFailed = false;
+  const liveOn = async (): Promise<void> => {
+    while (begun < options.rounds && !isFailed) {
+      const rounds = Math.min(ROUNDS_A_LIFE, options.rounds - begun);
+      const ownPrng = prng.fork(`life ${begun}`);
+      begun += rounds;
+      const life = new Life(options, ownPrng, await newServer(serverOptions(options)));
+      try {
+        await life.run(rounds, report);
+      } catch (error) {
+        isFailed = true;
+        options.print(`failed in round ${report.rounds + 1}; the server, ${life.serverState()}, said last:\n${life.lastWords()}`);
+        throw error;
+      } finally {
+        await life.end();
+      }
     }
-  }
+  };
+  const outcomes = await Promise.allSettled(Array.from({ length: LIVES_AT_A_TIME }, liveOn));
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   return report;
 }
 
@@ -148,7 +160,7 @@ class Life {
     const all = Promise.all(tasks);
     all.catch(() => undefined); // Awaited below, after the kill.
     // Mostly within the first second; now and then long enough for background work to move records below the writers.
-    await Promise.race([sleep(this.#prng.chance(0.1) ? this.#prng.between(2_500, 4_000) : this.#prng.between(20, 900)), all]);
+    await Promise.race([sleep(this.#prng.chance(0.1) ? this.#prng.between(2_200, 3_200) : this.#prng.between(20, 700)), all]);
     await this.#server.kill();
     stop.abort();
     connection.destroy();
@@ -160,7 +172,7 @@ class Life {
     let kills = 0;
     while (kills < 3 && this.#prng.chance(0.25)) {
       this.#server.spawn();
-      await sleep(this.#prng.between(20, 600));
+      await sleep(this.#prng.between(20, 500));
       await this.#server.kill();
       kills += 1;
     }

@@ -3,7 +3,7 @@
 import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { residentBytes } from '#bench/process.ts';
 import { encodeAppendInput, frameOf } from '#bench/protocol.ts';
 import { AppendSession, connect, openRawRead } from '#bench/session.ts';
@@ -276,28 +276,107 @@ describe('clients that go away', () => {
     }
     await expectNothingLeft(before);
   });
+});
 
-  test('a reader that does not read costs bounded memory, however much there is', async () => {
+const STALLED = 200;
+/** What a sender may cost: the half of a request that it sent, as it is and once more. */
+const SENDER_BYTES_MAX = 2.5 * MIB;
+/** What a reader may cost of the 31 MiB that it asked for: the batch that it does not take, and what was read ahead to make it. */
+const READER_BYTES_MAX = 8 * MIB;
+
+interface Gauges {
+  readonly requests: number;
+  readonly connections: number;
+}
+
+/** What is open; it may count the one that asks. */
+async function gauges(): Promise<Gauges> {
+  const text = await (await fetch(`${server.url}/metrics`, { headers: { connection: 'close' } })).text();
+  const read = (name: string) => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1]);
+  return { requests: read('millrace_open_requests'), connections: read('millrace_open_connections') };
+}
+
+describe(`${STALLED} clients that stall cost bounded memory, keep nobody from being served, and leave nothing:`, () => {
+  const request = (method: string, stream: string, ...headers: string[]): string =>
+    [`${method} /v1/streams/${stream}/records?seq_num=0 HTTP/1.1`, 'host: x', 's2-basin: bad-basin', ...headers, '', ''].join('\r\n');
+  const halfFrame = Buffer.concat([Buffer.from('f4240\r\n'), Buffer.from([0x1f, 0xff, 0xff, 0]), Buffer.alloc(999_996)]);
+
+  beforeAll(async () => {
     await api.createStream('large');
     const connection = await connect(server.url);
     const session = new AppendSession(connection, api.basin, 'large');
-    const frame = frameOf(encodeAppendInput(Array.from({ length: 100 }, () => ({ body: Buffer.alloc(10_000) }))));
-    for (let at = 0; at < 64; at++) await session.append(frame);
-    const before = await residentBytes(server.pid);
-    const stalled: RawConnection[] = [];
-    for (let at = 0; at < 20; at++) {
-      const raw = await RawConnection.open(server.url);
-      raw.socket.pause();
-      raw.send(`GET /v1/streams/large/records?seq_num=0 HTTP/1.1\r\nhost: x\r\ns2-basin: ${api.basin}\r\ncontent-type: s2s/proto\r\n\r\n`);
-      stalled.push(raw);
-    }
-    await sleep(1_500);
-    // 20 times 61 MiB, if the server read ahead of them without a bound.
-    expect((await residentBytes(server.pid)) - before).toBeLessThan(400 * MIB);
-    expect(await api.readBodies('s', 0)).toContain('a');
-    for (const raw of stalled) raw.reset();
+    const frame = frameOf(encodeAppendInput(Array.from({ length: 100 }, () => ({ body: Buffer.alloc(10_000, 0x61) }))));
+    for (let at = 0; at < 32; at++) await session.append(frame);
     connection.destroy();
   });
+
+  test.each<[string, open: 'requests' | 'connections', head: string, body: Buffer | undefined]>([
+    ['readers of server-sent events', 'requests', request('GET', 'large', 'accept: text/event-stream'), undefined],
+    ['readers of sessions', 'requests', request('GET', 'large', 'content-type: s2s/proto'), undefined],
+    // Their requests are answered; the answers wait to be taken.
+    ['readers of unary answers', 'connections', request('GET', 'large'), undefined],
+    [
+      'senders of unary bodies',
+      'requests',
+      request('POST', 'untouched', 'content-type: application/json', 'content-length: 8000000'),
+      Buffer.alloc(MIB, 0x20),
+    ],
+    [
+      'senders of session frames',
+      'requests',
+      request('POST', 'untouched', 'content-type: s2s/proto', 'transfer-encoding: chunked'),
+      halfFrame,
+    ],
+    ['senders of heads', 'connections', 'POST /v1/streams/s/records HTTP/1.1\r\nhost: x\r\nx-a: ', Buffer.alloc(16_000, 0x62)],
+  ])(
+    '%s',
+    async (_, open, head, body) => {
+      const before = await gauges();
+      const bytesBefore = await residentBytes(server.pid);
+      let bytesMax = 0;
+      const sampling = setInterval(async () => {
+        bytesMax = Math.max(bytesMax, await residentBytes(server.pid));
+      }, 50);
+      onTestFinished(() => clearInterval(sampling));
+      const stalled = await Promise.all(Array.from({ length: STALLED }, () => RawConnection.open(server.url)));
+      onTestFinished(() => {
+        for (const raw of stalled) raw.reset();
+      });
+      for (const raw of stalled) {
+        raw.socket.pause();
+        raw.send(head);
+        if (body !== undefined) raw.send(body);
+      }
+      await expect.poll(async () => (await gauges())[open], { timeout: 15_000, interval: 200 }).toBeGreaterThanOrEqual(STALLED);
+      await sleep(1_000);
+      expect(await api.readBodies('s', 0)).toContain('a');
+      await api.appendBodies('s', 'served');
+      const bytesMaxEach = body === undefined ? READER_BYTES_MAX : SENDER_BYTES_MAX;
+      expect((bytesMax - bytesBefore) / STALLED).toBeLessThan(bytesMaxEach);
+      for (const raw of stalled) raw.reset();
+      const back = { requests: expect.toSatisfy((n) => n <= 1), connections: expect.toSatisfy((n) => n <= before.connections + 1) };
+      await expect.poll(gauges, { timeout: 10_000, interval: 100 }).toEqual(back);
+      expect(await api.tail('untouched')).toBe(0);
+    },
+    40_000,
+  );
+
+  test('and a round of all again costs no more than the first', async () => {
+    const bytes: number[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      const stalled = await Promise.all(Array.from({ length: STALLED }, () => RawConnection.open(server.url)));
+      for (const raw of stalled) {
+        raw.socket.pause();
+        raw.send(request('POST', 'untouched', 'content-type: s2s/proto', 'transfer-encoding: chunked'));
+        raw.send(halfFrame);
+      }
+      await expect.poll(async () => (await gauges()).requests, { timeout: 15_000 }).toBeGreaterThanOrEqual(STALLED);
+      for (const raw of stalled) raw.reset();
+      await expect.poll(async () => (await gauges()).requests, { timeout: 10_000 }).toBeLessThanOrEqual(1);
+      bytes.push(await residentBytes(server.pid));
+    }
+    expect((bytes[2] ?? 0) - (bytes[1] ?? 0)).toBeLessThan(STALLED * MIB * 0.5);
+  }, 40_000);
 });
 
 describe('clients that are slow, or speak another language', () => {

@@ -105,6 +105,8 @@ describe('start', () => {
     ['PORT', '65536'],
     ['MILLRACE_AUTH', 'required'],
     ['MILLRACE_DATA_DIR', ''],
+    ['MILLRACE_BACKLOG_MIB', '7'],
+    ['MILLRACE_BACKLOG_MIB', 'much'],
   ])('%s=%s ends the process with a message that names it', async (name, value) => {
     const { code, output } = await refusedStart({ env: { [name]: value } });
     expect(code).toBeGreaterThan(0);

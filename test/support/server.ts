@@ -98,6 +98,8 @@ export class Server {
         VITEST: undefined,
         PATH: `${path.join(ROOT, 'node_modules/.bin')}${path.delimiter}${process.env['PATH'] ?? ''}`,
         UV_THREADPOOL_SIZE: '16',
+        // Tests start the process some hundred times.
+        NODE_COMPILE_CACHE: path.join(tmpdir(), 'millrace-test-compile-cache'),
         PORT: String(this.#port),
         MILLRACE_DATA_DIR: this.dataDir,
         ...this.#options.env,
