@@ -288,6 +288,25 @@ describe('invariants', () => {
   });
 });
 
+// Module hooks that change sources while they are loaded, and whatever else could put them in place.
+const HOOKS = /\bregisterHooks\b|\bmodule\.register\b|\bstripTypeScriptTypes\b|--(?:experimental-)?loader\b/g;
+
+describe('planted bugs', () => {
+  const isPlanted = (source: Source): boolean => source.path.startsWith('test/sim/planted/');
+
+  test('nothing but test/sim/planted changes a source while it is loaded', () => {
+    expect(everything.filter(isPlanted).flatMap((source) => occurrences(HOOKS, source)).length).toBeGreaterThan(0);
+    const others = everything.filter((source) => !isPlanted(source) && source.path !== 'test/tidy.test.ts');
+    expect(others.flatMap((source) => occurrences(HOOKS, source))).toEqual([]);
+    const { scripts } = JSON.parse(rootFile('package.json').text) as { scripts: Record<string, string> };
+    expect(Object.values(scripts).filter((script) => script.match(HOOKS) !== null)).toEqual([]);
+  });
+
+  test('the product mentions them nowhere, and has no switch for them', () => {
+    expect(product.flatMap((source) => occurrences(/\bplanted\b|\bPLANTED\b/gi, source))).toEqual([]);
+  });
+});
+
 describe('the checks themselves', () => {
   const TABLE = new Map([
     ['base', new Set<string>()],

@@ -18,6 +18,7 @@ import type { MetadataStore } from '../ports/metadata-store.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { Random } from '../ports/random.ts';
 import type { Trace } from '../ports/trace.ts';
+import { ReadBudget } from '../reader/read-budget.ts';
 import { openRead } from '../reader/read-session.ts';
 import { READER_LIMITS } from '../reader/reader-limits.ts';
 import { Background } from './background.ts';
@@ -132,6 +133,7 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
   const repository = new Repository(ports.metadata, clock, random);
   const channels = createChannels(ports, config, repository);
   const settings = { location: config.location, storageClasses: channels.map(({ storageClass }) => storageClass) };
+  const budget = new ReadBudget(clock, READER_LIMITS.allReadsBytesMax, READER_LIMITS.roomWaitMs);
   const service = new Service(
     {
       names: repository,
@@ -146,7 +148,7 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
       },
       openRead: async (ref, request, mode) => {
         const tail = await channelOf(channels, ref).tail(ref);
-        return openRead({ objects, repository, tail, clock, checksum, random, limits: READER_LIMITS }, ref, request, mode);
+        return openRead({ objects, repository, tail, clock, checksum, random, limits: READER_LIMITS, budget }, ref, request, mode);
       },
     },
     settings,

@@ -6,6 +6,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { Random } from '../ports/random.ts';
 import type { StreamTail } from '../ports/tail.ts';
+import type { ReadBudget } from './read-budget.ts';
 import type { ReaderLimits } from './reader-limits.ts';
 
 /** The part of the repository that a reader uses. */
@@ -22,4 +23,6 @@ export interface ReaderDeps {
   readonly checksum: Checksum;
   readonly random: Random;
   readonly limits: ReaderLimits;
+  /** Of all readers of the process. */
+  readonly budget: ReadBudget;
 }

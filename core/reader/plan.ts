@@ -53,6 +53,12 @@ export class StreamSource {
     }
   }
 
+  /** Lets go of what was read ahead; frames that were given may still be used. */
+  close(): void {
+    this.#scan?.close();
+    this.#scan = undefined;
+  }
+
   #fromMemory(): Piece | undefined {
     const { tail, limits } = this.#deps;
     this.#next = Math.max(this.#next, tail.trimPoint) as SeqNum;
@@ -70,7 +76,7 @@ export class StreamSource {
     while (this.#scan !== undefined) {
       const scanned = await this.#scan.next();
       if (scanned === 'end' || scanned === 'absent') {
-        this.#scan = undefined;
+        this.close();
         if (scanned === 'absent') await this.#inVain();
         continue;
       }
@@ -105,12 +111,12 @@ export class StreamSource {
 
   /** Starts a scan over the segments from `next` on, or moves `next` over what was trimmed. */
   async #planned(): Promise<undefined> {
-    const { repository, limits, objects, checksum } = this.#deps;
+    const { repository, limits, objects, checksum, budget } = this.#deps;
     const consistency = this.#vainPlans === 0 ? 'stale' : 'strong';
     const rows = await repository.segments.rowsFrom(this.#streamId, this.#next, limits.rowsPage, consistency);
     const first = rows[0];
     if (first !== undefined && first.first <= this.#next && this.#next < first.end) {
-      this.#scan = new SegmentScan({ objects, checksum }, this.#streamId, adjacent(rows), this.#next, limits);
+      this.#scan = new SegmentScan({ objects, checksum }, budget, this.#streamId, adjacent(rows), this.#next, limits);
       return;
     }
     const state = await repository.segments.readState(this.#streamId, 'strong');

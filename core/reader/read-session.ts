@@ -92,6 +92,7 @@ abstract class Read implements ReadSession {
   close(): void {
     if (this.isClosed) return;
     this.#closing.abort();
+    this.source.close();
     this.deps.tail.release();
   }
 

@@ -17,6 +17,9 @@ export interface ReaderLimits {
   readonly firstRangeBytes: number;
   /** Sections up to this are read whole, without a look at their index first. */
   readonly wholeSectionBytesMax: number;
+  /** Bytes of segments that all readers of a process hold, and how long one waits for room. */
+  readonly allReadsBytesMax: number;
+  readonly roomWaitMs: number;
   /** Rows of the index that are read at once. */
   readonly rowsPage: number;
   /** Taken from memory at once. */
@@ -38,6 +41,8 @@ export const READER_LIMITS: ReaderLimits = {
   rangesAhead: 4,
   firstRangeBytes: 128 * 1024,
   wholeSectionBytesMax: MIB,
+  allReadsBytesMax: 128 * MIB,
+  roomWaitMs: 10_000,
   rowsPage: 100,
   tailBytes: 2 * MIB,
   plansMax: 20,

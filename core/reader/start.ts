@@ -58,14 +58,18 @@ async function firstAtOrAfter(deps: ReaderDeps, streamId: StreamId, timestamp: T
   const offloaded = row === undefined ? await segments.readState(streamId, 'strong') : undefined;
   const from = row === undefined ? (offloaded?.offloaded ?? 0) : await startInRow(deps, row, timestamp);
   const source = new StreamSource(deps, streamId, Math.max(from, deps.tail.trimPoint) as SeqNum);
-  for (;;) {
-    const piece = await source.read();
-    for (const frame of piece.frames) {
-      if (frame.lastTimestamp < timestamp || frame.first + frame.count <= piece.from) continue;
-      const found = firstInFrame(frame, piece.from, timestamp);
-      if (found !== undefined) return found;
+  try {
+    for (;;) {
+      const piece = await source.read();
+      for (const frame of piece.frames) {
+        if (frame.lastTimestamp < timestamp || frame.first + frame.count <= piece.from) continue;
+        const found = firstInFrame(frame, piece.from, timestamp);
+        if (found !== undefined) return found;
+      }
+      if (piece.frames.length === 0 && piece.isFromMemory) return source.next;
     }
-    if (piece.frames.length === 0 && piece.isFromMemory) return source.next;
+  } finally {
+    source.close();
   }
 }
 

@@ -10,6 +10,7 @@ import type { Channel } from '#core/channel/channel.ts';
 import { refused } from '#core/model/errors.ts';
 import type { SeqNum } from '#core/model/ids.ts';
 import type { ReadRequest } from '#core/model/read.ts';
+import { ReadBudget } from '#core/reader/read-budget.ts';
 import { openRead, type ReadSession } from '#core/reader/read-session.ts';
 import { READER_LIMITS } from '#core/reader/reader-limits.ts';
 import { batch, refOf, World } from './world.ts';
@@ -39,6 +40,7 @@ async function follow(channel: Channel, request: Partial<ReadRequest>): Promise<
     checksum: zlibChecksum,
     random: systemRandom,
     limits: { ...READER_LIMITS, heartbeatMsMin: 2 * LEASE_MS, heartbeatMsMax: 2 * LEASE_MS },
+    budget: new ReadBudget(systemClock, READER_LIMITS.allReadsBytesMax, 1_000),
   };
   const session = await openRead(deps, ref, { start: { kind: 'seqNum', seqNum: 1 as SeqNum }, clamp: false, ...request }, 'session');
   onTestFinished(() => session.close());

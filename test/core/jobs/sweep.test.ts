@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { compactObjectKey, offloadObjectKey } from '#core/format/keys.ts';
 import { runChunkGc } from '#core/jobs/gc.ts';
 import { runOffload } from '#core/jobs/offload.ts';
-import { around, runSweepLogs, runSweepObjects } from '#core/jobs/sweep.ts';
+import { around, type ObjectCursor, runSweepLogs, runSweepObjects } from '#core/jobs/sweep.ts';
 import { StoreError } from '#core/model/errors.ts';
 import { epoch, ownerNonce, type Position, position, type SeqNum } from '#core/model/ids.ts';
 import { CHANNEL, frameOf, idOf, JobWorld } from './world.ts';
@@ -31,6 +31,23 @@ describe('sweep of objects', () => {
     expect(await runSweepObjects(world.ports, {}, BUDGET)).toMatchObject({ isDone: true, deleted: 2 });
     const pending = { object: orphan, epoch: epoch(1), from: position(0), to: position(1) };
     expect(await world.register.nameOffload(before, pending)).toBeUndefined();
+  });
+
+  test('a run that is out of time says where the next one goes on: what lies far behind is reached all the same', async () => {
+    const world = await worldOf();
+    const { version } = await world.register.read();
+    const orphan = offloadObjectKey(CHANNEL, version, NONCE);
+    for (const name of [orphan, ...Array.from({ length: 1_500 }, (_, i) => `${orphan}.${i + 1}`)]) await world.objects.put(name, []);
+    let deleted = 0;
+    let runs = 0;
+    for (let cursor: ObjectCursor | undefined, isDone = false; !isDone; runs += 1) {
+      const report = await runSweepObjects(world.ports, cursor === undefined ? {} : { cursor }, 0);
+      expect(runs).toBeLessThan(5);
+      ({ cursor, isDone } = report);
+      deleted += report.deleted;
+    }
+    expect(runs).toBeGreaterThan(1);
+    expect(deleted).toBe(1_501);
   });
 
   test('G7: keeps what rows name, and what is pending, siblings too', async () => {

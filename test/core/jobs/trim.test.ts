@@ -86,4 +86,36 @@ describe('trim', () => {
     expect(await streams.find('test-basin', 'stream-1')).toBeUndefined();
     expect(await world.ranges(1)).toEqual([]);
   });
+
+  test('a deletion of which only the seal was made, and not the mark on the name, is completed', async () => {
+    const world = await threeRows('infinite');
+    await world.append(sealOf(1, 6));
+    await offload(world);
+    const { streams } = world.repository;
+    expect(await streams.find('test-basin', 'stream-1')).toMatchObject({ streamId: idOf(1) });
+    for (let runs = 0; runs < 2; runs += 1) await runTrim(world.ports, {}, BUDGET);
+    expect(await streams.find('test-basin', 'stream-1')).toBeUndefined();
+    expect(await world.ranges(1)).toEqual([]);
+  });
+
+  test('two runs whose reads fall between each other: both end, and nothing is counted twice', async () => {
+    for (let turn = 0; turn < 40; turn += 1) {
+      const world = await threeRows({ ageSecs: 10 });
+      let calls = 0;
+      // Every read and commit takes another number of turns of the event loop, so that the runs interleave in another way each time.
+      world.metadata.faults = {
+        before: async () => {
+          calls += 1;
+          for (let i = (calls * (turn + 3) * 7) % 5; i > 0; i -= 1) await new Promise((resolve) => setImmediate(resolve));
+        },
+      };
+      const reports = await Promise.all([
+        runTrim(world.ports, {}, BUDGET),
+        runTrim(world.ports, {}, BUDGET),
+        runTrim(world.ports, {}, BUDGET),
+      ]);
+      expect(reports.reduce((sum, { rowsUnlinked }) => sum + rowsUnlinked, 0)).toBe(3);
+      expect(await world.ranges(1)).toEqual([]);
+    }
+  });
 });

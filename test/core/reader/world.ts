@@ -6,6 +6,7 @@ import type { StreamRef } from '#core/model/append.ts';
 import type { SeqNum, StreamletNumber } from '#core/model/ids.ts';
 import type { ReadBatch, ReadRequest, ReadStart } from '#core/model/read.ts';
 import { DEFAULT_STREAM_CONFIG } from '#core/model/stream-config.ts';
+import { ReadBudget } from '#core/reader/read-budget.ts';
 import { openRead, type ReadSession } from '#core/reader/read-session.ts';
 import { READER_LIMITS, type ReaderLimits } from '#core/reader/reader-limits.ts';
 import { bodiesOf, CHANNEL, type FrameSpec, frameOf, idOf, JobWorld } from '../jobs/world.ts';
@@ -16,6 +17,7 @@ export const REF: StreamRef = { streamId: idOf(1), channel: CHANNEL, streamlet: 
 export class ReaderWorld extends JobWorld {
   readonly tail = new FakeTail(this.clock);
   limits: ReaderLimits = READER_LIMITS;
+  budget = new ReadBudget(this.clock, READER_LIMITS.allReadsBytesMax, 1_000);
   /** What Random.unit gives: where heartbeats lie between 5 and 15 s. */
   unit = 0;
 
@@ -54,6 +56,7 @@ export class ReaderWorld extends JobWorld {
       checksum: zlibChecksum,
       random: { bytes: (count: number) => new Uint8Array(count), unit: () => this.unit },
       limits: this.limits,
+      budget: this.budget,
     };
     return openRead(deps, REF, { start: { kind: 'seqNum', seqNum: 0 as SeqNum }, clamp: false, ...request }, mode);
   }
