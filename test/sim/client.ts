@@ -1,0 +1,324 @@
+// One client: it finds the owner, makes its calls one after the other, and records what it saw.
+
+import type { Service } from '#core/api/service.ts';
+import type { AppendAck } from '#core/model/append.ts';
+import { StoreError } from '#core/model/errors.ts';
+import type { SeqNum } from '#core/model/ids.ts';
+import type { ReadBatch } from '#core/model/read.ts';
+import { appended, encodeBatch, type RecordToAppend, recordsOf } from './bodies.ts';
+import type { Cluster } from './cluster.ts';
+import type { EventLoop } from './event-loop.ts';
+import type { Operation, Outcome } from './history.ts';
+import type { Answer, Process } from './process.ts';
+import type { Dice } from './random.ts';
+import type { Recorder } from './recorder.ts';
+import type { Situations } from './situations.ts';
+
+/** Far beyond any pause that the core makes by itself. */
+const WELL_PATIENCE_MS = 20_000;
+
+/** Answers that nobody may give who has been replaced. (What a read gives may come from memory; the tail that it states may not.) */
+const STATEMENTS = new Set(['appended', 'tail', 'seq_num_mismatch', 'fencing_token_mismatch', 'range_not_satisfiable']);
+
+type Handle = (service: Service, process: Process) => Promise<Outcome>;
+
+export const BASIN = 'the-basin';
+
+/** What clients tell each other of a stream, as those of one application would. It may be out of date. */
+export interface Knowledge {
+  tail: number;
+  token: string;
+  trimPoint: number;
+}
+
+export interface ClientWorld {
+  readonly loop: EventLoop;
+  readonly cluster: Cluster;
+  readonly recorder: Recorder;
+  readonly situations: Situations;
+  readonly known: Map<string, Knowledge>;
+  readonly deleted: Set<string>;
+  /** Share of the messages between clients and processes that get lost now. */
+  readonly losses: () => number;
+  /** The newest epoch that is known to be published: who has an older one was replaced. */
+  readonly epoch: () => number;
+  /** Nothing goes wrong any more: every call is answered. */
+  readonly isWell: () => boolean;
+  readonly fetches: () => number;
+  readonly backlogBytesMax: number;
+  /** Told of every acknowledgement at the moment at which it is given. */
+  readonly acknowledged: (stream: string, start: number) => void;
+  readonly fail: (check: string, message: string) => void;
+}
+
+/** Codes of failures that say: ask somebody else, later. */
+const ELSEWHERE = new Set(['unavailable', 'deposed', 'draining', 'not-sent']);
+
+export class Client {
+  readonly id: number;
+  readonly #world: ClientWorld;
+  readonly #dice: Dice;
+  /** A client gives up waiting after this long. */
+  patienceMs: number;
+  /** Asks this process and no other, whoever is the owner. */
+  only: Process | undefined;
+
+  constructor(id: number, world: ClientWorld, dice: Dice) {
+    this.id = id;
+    this.#world = world;
+    this.#dice = dice;
+    this.patienceMs = dice.range(1_500, 5_000);
+  }
+
+  get dice(): Dice {
+    return this.#dice;
+  }
+
+  knowledge(stream: string): Knowledge {
+    const { known } = this.#world;
+    const found = known.get(stream) ?? { tail: 0, token: '', trimPoint: 0 };
+    known.set(stream, found);
+    return found;
+  }
+
+  async append(
+    stream: string,
+    records: readonly RecordToAppend[],
+    conditions: { matchSeqNum?: number; fencingToken?: string } = {},
+  ): Promise<Outcome> {
+    const knowledge = this.knowledge(stream);
+    const operation: Operation = { kind: 'append', stream, records: records.map(appended), ...conditions };
+    const outcome = await this.#call(operation, async (service, process) => {
+      const { cell } = process;
+      for (const { channel } of cell.channels) {
+        if (channel.gauges.backlogBytes >= this.#world.backlogBytesMax) this.#world.situations.count('append held back');
+      }
+      const expected = conditions as { matchSeqNum?: SeqNum; fencingToken?: string };
+      return this.#acknowledged(stream, await service.append(target(stream), encodeBatch(records), expected));
+    });
+    if (outcome.kind === 'appended') {
+      knowledge.tail = outcome.tail;
+      for (const record of records) {
+        if (record.kind === 'fence') knowledge.token = record.token;
+        if (record.kind === 'trim') knowledge.trimPoint = Math.max(knowledge.trimPoint, Math.min(record.to, outcome.end));
+      }
+    }
+    if (outcome.kind === 'unknown') this.#world.situations.count('append ended unknown');
+    return outcome;
+  }
+
+  checkTail(stream: string): Promise<Outcome> {
+    return this.#call({ kind: 'check-tail', stream }, async (service) => {
+      const { seqNum, timestamp } = await service.checkTail(target(stream));
+      return { kind: 'tail', tail: seqNum, timestamp: Number(timestamp) };
+    });
+  }
+
+  /** One unary read. */
+  read(stream: string, from: number, options: { clamp?: boolean; count?: number; waitSecs?: number } = {}): Promise<Outcome> {
+    const { clamp, count, waitSecs } = options;
+    const operation: Operation = {
+      kind: 'read',
+      stream,
+      from,
+      ...(clamp === undefined ? {} : { clamp }),
+      ...(count === undefined ? {} : { count }),
+    };
+    return this.#call(operation, async (service) => {
+      const request = {
+        start: { kind: 'seqNum', seqNum: from as SeqNum } as const,
+        clamp: clamp ?? false,
+        ...(count === undefined ? {} : { count }),
+        ...(waitSecs === undefined ? {} : { waitSecs }),
+      };
+      const session = await service.openRead(target(stream), request, 'unary');
+      try {
+        const batch = await session.next();
+        return readOutcome(batch);
+      } finally {
+        session.close();
+      }
+    });
+  }
+
+  async create(stream: string): Promise<Outcome> {
+    const outcome = await this.#call({ kind: 'create', stream }, async (service) => {
+      await service.streams.create(BASIN, stream, {});
+      return { kind: 'created' };
+    });
+    if (outcome.kind === 'created' && this.#world.deleted.delete(stream)) this.#world.situations.count('stream deleted and made again');
+    return outcome;
+  }
+
+  /**
+   * Batches of one append session, one behind the other without waiting. Each is recorded as an append; beside what any history
+   * must fulfil, none may take effect behind one that was refused.
+   */
+  async appendSession(stream: string, batches: readonly (readonly RecordToAppend[])[]): Promise<void> {
+    const process = await this.#route();
+    const { recorder, losses, situations, fail } = this.#world;
+    const operations = batches.map((records) => ({ kind: 'append', stream, records: records.map(appended) }) as const);
+    const calls = operations.map((operation) => recorder.begin(this.id, operation));
+    const answer = await process.serve(this.#dice, losses(), this.patienceMs, async (service) => {
+      const session = await service.openAppendSession(target(stream));
+      return await Promise.allSettled(
+        batches.map(async (records) => {
+          const ack = await session.submit(encodeBatch(records), {});
+          this.#acknowledged(stream, ack);
+          return ack;
+        }),
+      );
+    });
+    const outcomes = operations.map((operation, i): Outcome => {
+      const own = answer.kind === 'value' ? answer.value[i] : undefined;
+      if (own === undefined) return outcomeOf(answer as Answer<never>, operation);
+      if (own.status === 'fulfilled') return ackOutcome(own.value);
+      if (!(own.reason instanceof StoreError)) throw own.reason;
+      return refusalOf(own.reason, false);
+    });
+    outcomes.forEach((outcome, i) => {
+      const call = calls[i];
+      if (call === undefined) return;
+      recorder.end(call, outcome);
+      this.#learn(call.operation, outcome);
+    });
+    situations.count('pipelined append', batches.length);
+    const first = outcomes.findIndex(({ kind }) => kind !== 'appended');
+    if (first < 0 || answer.kind !== 'value') return;
+    if (first < outcomes.length - 1) situations.count('append session poisoned');
+    const behind = outcomes.findIndex(({ kind }, i) => i > first && kind === 'appended');
+    if (behind >= 0) fail('session-order', `append ${behind} of a session took effect, and ${first} did not: ${JSON.stringify(outcomes)}`);
+  }
+
+  delete(stream: string): Promise<Outcome> {
+    return this.#call({ kind: 'delete', stream }, async (service) => {
+      await service.streams.delete(BASIN, stream);
+      return { kind: 'deleted' };
+    });
+  }
+
+  /** Follows the stream from `from` on for at most `batches` batches: each is recorded as a read. Resolves to where it came. */
+  async follow(stream: string, from: number, batches: number, waitSecs: number): Promise<number> {
+    const process = await this.#route();
+    let session: Awaited<ReturnType<Service['openRead']>> | undefined;
+    let next = from;
+    let isOver = false;
+    for (let i = 0; i < batches; i += 1) {
+      const at = next;
+      const outcome = await this.#callAt(process, { kind: 'read', stream, from: at, follows: true }, async (service) => {
+        const start = { kind: 'seqNum', seqNum: at as SeqNum } as const;
+        session ??= await service.openRead(target(stream), { start, clamp: false, waitSecs }, 'session');
+        // The client hung up before it was opened.
+        if (isOver) session.close();
+        return readOutcome(await session.next());
+      });
+      if (outcome.kind !== 'read') break;
+      const last = outcome.records.at(-1);
+      if (last === undefined && outcome.tail === undefined) break;
+      if (last !== undefined) {
+        if (i > 0) this.#world.situations.count('follower woken');
+        next = last.seqNum + 1;
+      }
+    }
+    isOver = true;
+    const open = session;
+    if (open !== undefined && process.isUp) process.gate.deliver(() => open.close());
+    return next;
+  }
+
+  async #call(operation: Operation, handle: Handle): Promise<Outcome> {
+    return await this.#callAt(await this.#route(), operation, handle);
+  }
+
+  async #callAt(process: Process, operation: Operation, handle: Handle): Promise<Outcome> {
+    const { recorder, losses, loop, situations } = this.#world;
+    const call = recorder.begin(this.id, operation);
+    const { epoch } = process;
+    const isZombie = process.isOwner && epoch < this.#world.epoch();
+    const { fetches, isWell, fail } = this.#world;
+    const before = fetches();
+    const wasWell = isWell();
+    const answer = await process.serve(this.#dice, losses(), wasWell ? WELL_PATIENCE_MS : this.patienceMs, (service) =>
+      handle(service, process),
+    );
+    if (answer.kind === 'lost' && wasWell && process.isUp && !process.isClosing) {
+      fail('hang', `${process.name} did not answer within ${WELL_PATIENCE_MS} ms, when all was well: ${JSON.stringify(operation)}`);
+    }
+    const outcome = outcomeOf(answer, operation);
+    if (outcome.kind === 'read' && fetches() > before) situations.count('client read while segments were fetched');
+    if (outcome.kind === 'deleted') this.#world.deleted.add(operation.stream);
+    if (isZombie && process.epoch === epoch) {
+      if (STATEMENTS.has(outcome.kind))
+        fail('zombie', `${process.name} answered "${outcome.kind}" to a call that came after it was replaced`);
+      else situations.count(operation.kind === 'append' ? 'a zombie acknowledged nothing' : 'a zombie stated nothing');
+    }
+    if (outcome.kind.endsWith('mismatch')) situations.count('condition refused');
+    recorder.end(call, outcome);
+    this.#learn(operation, outcome);
+    if (outcome.kind === 'failed' && ELSEWHERE.has(outcome.code)) await loop.sleep(this.#dice.range(5, 150));
+    return outcome;
+  }
+
+  #acknowledged(stream: string, ack: AppendAck): Outcome {
+    this.#world.acknowledged(stream, ack.start.seqNum);
+    return ackOutcome(ack);
+  }
+
+  #learn(operation: Operation, outcome: Outcome): void {
+    const knowledge = this.knowledge(operation.stream);
+    if ('tail' in outcome && outcome.tail !== undefined) knowledge.tail = outcome.tail;
+    if (outcome.kind === 'fencing_token_mismatch') knowledge.token = outcome.token;
+    if (outcome.kind === 'deleted' || outcome.kind === 'created') Object.assign(knowledge, { tail: 0, token: '', trimPoint: 0 });
+  }
+
+  /** Mostly somebody who takes himself for the owner; there may be several, and at times nobody. */
+  async #route(): Promise<Process> {
+    const { cluster, loop } = this.#world;
+    if (this.only !== undefined) return this.only;
+    for (let tries = 0; ; tries += 1) {
+      const processes = cluster.processes;
+      const owners = processes.filter((process) => process.isOwner);
+      if (owners.length > 0 && this.#dice.chance(0.95)) return this.#dice.pick(owners);
+      if (processes.length > 0 && (tries > 20 || this.#dice.chance(0.03))) return this.#dice.pick(processes);
+      await loop.sleep(this.#dice.range(20, 150));
+    }
+  }
+}
+
+function target(stream: string): { basin: string; stream: string; request: Record<string, never> } {
+  return { basin: BASIN, stream, request: {} };
+}
+
+function ackOutcome({ start, end, tail }: AppendAck): Outcome {
+  return { kind: 'appended', start: start.seqNum, end: end.seqNum, tail: tail.seqNum };
+}
+
+function readOutcome(batch: ReadBatch | 'end'): Outcome {
+  if (batch === 'end') return { kind: 'read', records: [] };
+  const { tail } = batch;
+  return { kind: 'read', records: recordsOf(batch), ...(tail === undefined ? {} : { tail: tail.seqNum }) };
+}
+
+function outcomeOf(answer: Answer<Outcome>, operation: Operation): Outcome {
+  const isRead = operation.kind === 'read' || operation.kind === 'check-tail';
+  switch (answer.kind) {
+    case 'value':
+      return answer.value;
+    case 'not-sent':
+      return { kind: 'failed', code: 'not-sent' };
+    case 'lost':
+      return { kind: isRead ? 'failed' : 'unknown', code: 'lost' };
+    default:
+      return refusalOf(answer.error, isRead);
+  }
+}
+
+function refusalOf(error: StoreError, isRead: boolean): Outcome {
+  const { detail, code } = error;
+  if (error.effect === 'unknown' && !isRead) return { kind: 'unknown', code };
+  if (detail?.kind === 'seq_num_mismatch') return { kind: 'seq_num_mismatch', tail: detail.tail };
+  if (detail?.kind === 'fencing_token_mismatch') return { kind: 'fencing_token_mismatch', token: detail.token };
+  if (detail?.kind === 'range_not_satisfiable') return { kind: 'range_not_satisfiable', tail: detail.tail.seqNum };
+  if (code === 'stream_not_found' || code === 'stream_deletion_pending' || code === 'resource_already_exists') return { kind: code };
+  return { kind: 'failed', code };
+}

@@ -1,0 +1,101 @@
+// What zones were told to keep, whether or not they still have it: so the simulator knows by itself what is committed.
+//
+//   Acknowledged is only what W zones of its log have held, and all before it in that log. So is what an offload names and what a
+//   publish closes a log behind. An offload starts at base; when base passes a chunk, each stream in it is offloaded to its end.
+
+import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
+import { decodeChunk } from '#core/format/chunk.ts';
+import { decodeFrames } from '#core/format/frame.ts';
+import type { ChannelState } from '#core/metadata/schema.ts';
+import { type LogId, logName, type Position, type StreamId, type ZoneId } from '#core/model/ids.ts';
+import type { Audit, Report } from './audit.ts';
+
+interface Kept {
+  readonly zones: Set<ZoneId>;
+  /** Where the streams that have frames in it end behind it. */
+  readonly ends: ReadonlyMap<StreamId, number>;
+}
+
+interface KeptLog {
+  readonly chunks: Map<number, Kept>;
+  /** Below it W zones have held everything. */
+  committed: number;
+}
+
+export class Ledger {
+  readonly #audit: Audit;
+  readonly #writeQuorum: number;
+  readonly #report: Report;
+  readonly #logs = new Map<string, KeptLog>();
+  /** By stream and first sequence number: the places where frames were put. */
+  readonly #places = new Map<string, { readonly log: string; readonly at: number }[]>();
+
+  constructor(audit: Audit, writeQuorum: number, report: Report) {
+    this.#audit = audit;
+    this.#writeQuorum = writeQuorum;
+    this.#report = report;
+    audit.onStored.push((zone, log, at, bytes) => this.#stored(zone, logName(log), at, bytes));
+    audit.onChannel.push((before, now) => this.#changed(before, now));
+  }
+
+  /** An append was acknowledged. */
+  acknowledged(stream: string, start: number): void {
+    const places = [...this.#audit.idsOf(stream)].flatMap((id) => this.#places.get(`${id}/${start}`) ?? []);
+    if (places.some(({ log, at }) => this.#committed(log) > at)) return;
+    const where = places.map(({ log, at }) => `${log}:${at}`).join(', ');
+    this.#report('acknowledged-not-committed', `${start} of ${stream} was acknowledged, and is not committed at ${where || 'any place'}`);
+  }
+
+  #stored(zone: ZoneId, log: string, at: Position, bytes: Uint8Array): void {
+    const kept = this.#logs.get(log) ?? { chunks: new Map<number, Kept>(), committed: 0 };
+    this.#logs.set(log, kept);
+    const known = kept.chunks.get(at);
+    if (known !== undefined) {
+      known.zones.add(zone);
+      return;
+    }
+    const payload = decodeChunk(bytes, zlibChecksum)?.payload ?? new Uint8Array(0);
+    const ends = new Map<StreamId, number>();
+    for (const { streamId, first, count } of decodeFrames(payload, undefined)) {
+      ends.set(streamId, first + count);
+      const place = `${streamId}/${first}`;
+      this.#places.set(place, [...(this.#places.get(place) ?? []), { log, at }]);
+    }
+    kept.chunks.set(at, { zones: new Set([zone]), ends });
+  }
+
+  #committed(log: string): number {
+    const kept = this.#logs.get(log);
+    if (kept === undefined) return 0;
+    while ((kept.chunks.get(kept.committed)?.zones.size ?? 0) >= this.#writeQuorum) kept.committed += 1;
+    return kept.committed;
+  }
+
+  #changed(before: ChannelState | undefined, now: ChannelState): void {
+    const { channel, pending } = now;
+    const isNamed = pending !== undefined && pending.object !== before?.pending?.object;
+    for (const { epoch, base, end } of now.logs) {
+      const name = logName({ channel, epoch } as LogId);
+      const from = before?.logs.find((log) => log.epoch === epoch)?.base ?? 0;
+      const to = Math.max(base, end ?? 0, pending?.epoch === epoch ? pending.to : 0);
+      if (to > this.#committed(name)) {
+        this.#report('named-not-committed', `M names ${name} up to ${to}, and only ${this.#committed(name)} of it were committed`);
+      }
+      if (isNamed && pending.epoch === epoch && pending.from !== base) {
+        this.#report('offload-from-base', `an offload of ${name} starts at ${pending.from}, and base is ${base}`);
+      }
+      if (base > from) this.#passed(name, from, base);
+    }
+  }
+
+  /** Base moved from `from` to `to`. */
+  #passed(log: string, from: number, to: number): void {
+    for (let at = from; at < to; at += 1) {
+      for (const [stream, end] of this.#logs.get(log)?.chunks.get(at)?.ends ?? []) {
+        const offloaded = this.#audit.offloadedTo(stream);
+        if (offloaded >= end) continue;
+        this.#report('base-passed', `base passed ${log}:${at}, and stream ${stream} is offloaded to ${offloaded}, not ${end}`);
+      }
+    }
+  }
+}

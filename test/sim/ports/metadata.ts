@@ -1,0 +1,51 @@
+// The metadata store behind the network; stale reads serve what was there before the last change.
+
+import { MemoryMetadataStore } from '#core/adapters/memory/memory-metadata-store.ts';
+import type { MetadataStore, Write } from '#core/ports/metadata-store.ts';
+import type { Audit } from '../audit.ts';
+import type { Gate } from '../machine.ts';
+import type { Network, Remote } from '../network.ts';
+import type { Dice } from '../random.ts';
+import type { Situations } from '../situations.ts';
+
+export class Metadata implements Remote {
+  readonly name = 'metadata';
+  readonly latencyMs = { min: 0.5, mean: 3 };
+  readonly silentShare = 0;
+  readonly timeoutMs = 400;
+  isDark = false;
+  slowness = 1;
+  /** Share of stale reads that do not see the last change. */
+  staleShare = 0;
+  /** Told of every write of a channel's item that is sent. */
+  onChannelWrite: ((machine: string, write: Write) => void) | undefined;
+  readonly store: MemoryMetadataStore;
+
+  constructor(dice: Dice, situations: Situations) {
+    this.store = new MemoryMetadataStore({
+      isStale: () => {
+        const isStale = dice.chance(this.staleShare);
+        if (isStale) situations.count('stale read served');
+        return isStale;
+      },
+    });
+  }
+
+  portFor(machine: string, gate: Gate, network: Network, audit: Audit): MetadataStore {
+    const { store } = this;
+    const call = <T>(isWrite: boolean, apply: () => Promise<T>): Promise<T> => network.call(machine, gate, this, { isWrite }, apply);
+    return {
+      get: (key, consistency) => call(false, () => store.get(key, consistency)),
+      query: (partition, range, limit, consistency) => call(false, () => store.query(partition, range, limit, consistency)),
+      commit: (writes) => {
+        const [write] = writes;
+        if (write?.key.partition.startsWith('channel/')) this.onChannelWrite?.(machine, write);
+        return call(true, async () => {
+          const result = await store.commit(writes);
+          audit.committed(writes, result);
+          return result;
+        });
+      },
+    };
+  }
+}

@@ -1,0 +1,71 @@
+// What a run came through, counted: a run of many seeds says which of these it never reached, as what was never reached was
+// never tested.
+
+export const SITUATIONS = [
+  // Owners.
+  'takeover',
+  'takeover with a non-empty window',
+  'adopted chunk',
+  'takeover given up and begun again',
+  'takeover of a released channel',
+  'two takeovers at once',
+  'publish with an ambiguous answer',
+  'owner deposed by a seal or a foreign chunk',
+  'owner whose lease ran out',
+  'owner repairs its zones',
+  'writer stalled',
+  'killed while recovering',
+  'killed while active',
+  'ambushed',
+  'frozen while active, thawed after a takeover',
+  'a zombie acknowledged nothing',
+  'a zombie stated nothing',
+  'suspended while active',
+  'released by a deploy',
+  // Zones.
+  'zone wiped',
+  'zone torn',
+  'torn write',
+  'torn bytes sealed over',
+  'read from another zone',
+  'zone lagging, chunks skipped',
+  'disk full',
+  'chunks deleted in some zones only',
+  // Network and metadata.
+  'applied, but the caller saw an error',
+  'request duplicated',
+  'lost request applied late',
+  'stale read served',
+  'metadata dark',
+  'object store dark',
+  // Jobs.
+  'offload named',
+  'offload overtaken',
+  'pending offload finished by another',
+  'log dropped',
+  'orphan object swept',
+  'log swept',
+  'deletion completed by another',
+  'segments joined',
+  'stream removed',
+  'object deleted',
+  // Clients.
+  'append held back',
+  'condition refused',
+  'client read while segments were fetched',
+  'follower woken',
+  'pipelined append',
+  'append session poisoned',
+  'stream deleted and made again',
+  'append ended unknown',
+] as const;
+
+export type Situation = (typeof SITUATIONS)[number];
+
+export class Situations {
+  readonly counts = new Map<Situation, number>();
+
+  count(situation: Situation, times = 1): void {
+    this.counts.set(situation, (this.counts.get(situation) ?? 0) + times);
+  }
+}

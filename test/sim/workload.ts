@@ -1,0 +1,216 @@
+// What the clients of a run do: few streams that many of them write to, read, follow, fence and trim, and one that comes and goes.
+
+import type { RecordToAppend } from './bodies.ts';
+import { Client, type ClientWorld } from './client.ts';
+import type { Process } from './process.ts';
+import type { Dice } from './random.ts';
+
+export const HOT = 'hot';
+export const WARM = 'warm';
+/** Deleted and made again. */
+export const CHURN = 'churn';
+export const STREAMS = [HOT, WARM, CHURN] as const;
+
+/** In one run. */
+const HAUNTS_MAX = 20;
+
+export interface WorkloadPlan {
+  readonly operationsMax: number;
+  readonly clientsCount: number;
+  readonly followersCount: number;
+  /** In which the operations are spread. */
+  readonly durationMs: number;
+  /** Share of appends with large records. */
+  readonly largeShare: number;
+  readonly deletes: boolean;
+}
+
+export function drawWorkload(dice: Dice, operationsMax: number): WorkloadPlan {
+  return {
+    operationsMax,
+    clientsCount: dice.between(4, 10),
+    followersCount: dice.between(0, 2),
+    durationMs: dice.range(12_000, 22_000),
+    largeShare: dice.pick([0, 0.1, 0.4]),
+    deletes: dice.chance(0.6),
+  };
+}
+
+export class Workload {
+  readonly #world: ClientWorld;
+  readonly #dice: Dice;
+  readonly #plan: WorkloadPlan;
+  #begun = 0;
+  #nextRecord = 1;
+  #isOver = false;
+  #haunts = 0;
+  readonly #trims = new Set<number>();
+  #running: Promise<void>[] = [];
+
+  constructor(world: ClientWorld, dice: Dice, plan: WorkloadPlan) {
+    this.#world = world;
+    this.#dice = dice;
+    this.#plan = plan;
+  }
+
+  start(): void {
+    const { clientsCount, followersCount } = this.#plan;
+    for (let id = 1; id <= clientsCount + followersCount; id += 1) {
+      const client = this.client(id);
+      this.#running.push(id <= clientsCount ? this.#work(client) : this.#follow(client));
+    }
+  }
+
+  client(id: number): Client {
+    return new Client(id, this.#world, this.#dice.fork(`client-${id}`));
+  }
+
+  /** Resolves once every client has ended its last call. Followers stop at their next batch. */
+  async finished(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  /**
+   * `zombie` was replaced, and takes itself for the owner still: once its successor has gone on, it is asked what only an owner may
+   * answer. (By chance few calls come to it, and leases are about those.)
+   */
+  haunt(zombie: Process, successor: Process): void {
+    if (!this.hasBudget || this.#haunts === HAUNTS_MAX) return;
+    this.#haunts += 1;
+    this.#running.push(this.#haunt(this.client(500 + this.#haunts), zombie, successor));
+  }
+
+  /** No more operations are begun. */
+  stop(): void {
+    this.#isOver = true;
+  }
+
+  get hasBudget(): boolean {
+    return !this.#isOver && this.#begun < this.#plan.operationsMax;
+  }
+
+  plainRecord(bytes: number): RecordToAppend {
+    const id = this.#nextRecord;
+    this.#nextRecord += 1;
+    return { kind: 'plain', id, bytes: Math.max(16, bytes) };
+  }
+
+  async #work(client: Client): Promise<void> {
+    const { loop } = this.#world;
+    const { durationMs, clientsCount, operationsMax } = this.#plan;
+    const pauseMs = (0.85 * durationMs * clientsCount) / operationsMax;
+    await loop.sleep(client.dice.range(0, pauseMs));
+    while (this.hasBudget) {
+      // Bursts, so that calls overlap; pauses between them, so that the run lasts.
+      const burst = client.dice.between(1, 6);
+      for (let i = 0; i < burst && this.hasBudget; i += 1) {
+        this.#begun += 1;
+        await this.#operate(client);
+        await loop.sleep(client.dice.gap(4));
+      }
+      await loop.sleep(client.dice.gap(pauseMs * burst));
+    }
+  }
+
+  async #follow(client: Client): Promise<void> {
+    const { loop } = this.#world;
+    while (this.hasBudget) {
+      const stream = client.dice.pick([HOT, HOT, WARM, CHURN]);
+      const { tail, trimPoint } = client.knowledge(stream);
+      let from = client.dice.chance(0.5) ? client.dice.between(trimPoint, Math.max(trimPoint, tail)) : tail;
+      for (let i = 0; i < 3 && this.hasBudget; i += 1) {
+        from = await client.follow(stream, from, client.dice.between(2, 15), client.dice.between(1, 3));
+        await loop.sleep(client.dice.gap(50));
+      }
+    }
+  }
+
+  #stream(dice: Dice): string {
+    const drawn = dice.unit();
+    return drawn < 0.55 ? HOT : drawn < 0.85 ? WARM : CHURN;
+  }
+
+  async #operate(client: Client): Promise<void> {
+    const { dice } = client;
+    const stream = this.#stream(dice);
+    const { tail, token } = client.knowledge(stream);
+    const drawn = dice.between(1, 100);
+    if (drawn <= 10) await this.#pipeline(client, stream);
+    else if (drawn <= 36) await client.append(stream, this.#plain(dice));
+    else if (drawn <= 50) await client.append(stream, this.#plain(dice), { matchSeqNum: this.#guess(dice, tail) });
+    else if (drawn <= 57) await client.append(stream, this.#plain(dice), { fencingToken: dice.chance(0.85) ? token : 'wrong' });
+    else if (drawn <= 61) await client.append(stream, this.#fence(client), dice.chance(0.4) ? { fencingToken: token } : {});
+    else if (drawn <= 65) await client.append(stream, this.#trim(dice, tail));
+    else if (drawn <= 84) await this.#read(client, stream);
+    else if (drawn <= 94) await client.checkTail(stream);
+    else if (drawn <= 97 || !this.#plan.deletes) await client.create(CHURN);
+    else await client.delete(CHURN);
+  }
+
+  /** Several appends at once: on one session, or each for itself. */
+  async #pipeline(client: Client, stream: string): Promise<void> {
+    const { dice } = client;
+    const batches = Array.from({ length: dice.between(2, 6) }, () => this.#plain(dice));
+    this.#begun += batches.length - 1;
+    if (dice.chance(0.5)) await client.appendSession(stream, batches);
+    else await Promise.all(batches.map((records) => client.append(stream, records)));
+  }
+
+  async #haunt(client: Client, zombie: Process, successor: Process): Promise<void> {
+    const { dice } = client;
+    const stream = dice.pick([HOT, HOT, WARM]);
+    await this.#world.loop.sleep(dice.range(0, 60));
+    client.only = successor;
+    await client.append(stream, this.#plain(dice));
+    if (!zombie.isOwner) return;
+    client.only = zombie;
+    const { tail } = client.knowledge(stream);
+    await Promise.all([
+      client.checkTail(stream),
+      client.read(stream, tail),
+      client.append(stream, this.#plain(dice), { matchSeqNum: tail + 1_000 }),
+      client.append(stream, this.#plain(dice), { fencingToken: 'wrong' }),
+    ]);
+  }
+
+  #guess(dice: Dice, tail: number): number {
+    return dice.chance(0.85) ? tail : Math.max(0, tail + dice.between(-2, 2));
+  }
+
+  #plain(dice: Dice): RecordToAppend[] {
+    const isLarge = dice.chance(this.#plan.largeShare);
+    return Array.from({ length: dice.pick([1, 1, 1, 2, 3, 5]) }, () =>
+      this.plainRecord(isLarge ? dice.between(200, 700) : dice.between(16, 90)),
+    );
+  }
+
+  #fence(client: Client): RecordToAppend[] {
+    const { dice } = client;
+    const token = `t${this.#nextRecord}`;
+    this.#nextRecord += 1;
+    const records: RecordToAppend[] = [{ kind: 'fence', token }];
+    if (dice.chance(0.3)) records.push(...this.#plain(dice));
+    return records;
+  }
+
+  /** No two trims name the same number: a record is known by its bytes. */
+  #trim(dice: Dice, tail: number): RecordToAppend[] {
+    let to = dice.chance(0.1) ? 1e9 + dice.between(0, 1e6) : dice.between(0, tail + 3);
+    while (this.#trims.has(to)) to += 1;
+    this.#trims.add(to);
+    const records: RecordToAppend[] = [{ kind: 'trim', to }];
+    if (dice.chance(0.3)) records.unshift(...this.#plain(dice));
+    return records;
+  }
+
+  async #read(client: Client, stream: string): Promise<void> {
+    const { dice } = client;
+    const { tail, trimPoint } = client.knowledge(stream);
+    const from = dice.chance(0.2) ? dice.between(0, tail + 2) : dice.between(Math.min(trimPoint, tail), tail);
+    await client.read(stream, from, {
+      ...(dice.chance(0.3) ? { clamp: true } : {}),
+      ...(dice.chance(0.5) ? { count: dice.between(1, 30) } : {}),
+      ...(dice.chance(0.1) ? { waitSecs: 1 } : {}),
+    });
+  }
+}

@@ -1,0 +1,210 @@
+// One run: everything that a seed decides, built and put together; the safety phase, the liveness phase, and the verdict.
+
+import { type CellConfig, type ChunkStoreKind, DEFAULT_CELL_CONFIG } from '#core/cell/config.ts';
+import { Audit } from './audit.ts';
+import type { ClientWorld } from './client.ts';
+import { Cluster } from './cluster.ts';
+import { EventLoop } from './event-loop.ts';
+import { drawFaults, type FaultKind, type FaultPlan, Nemesis, RATE_ERROR_MAX, WALL_ERROR_MS_MAX } from './faults.ts';
+import { Fingerprint } from './fingerprint.ts';
+import { Ledger } from './ledger.ts';
+import { Network } from './network.ts';
+import { Observer } from './observer.ts';
+import { Metadata } from './ports/metadata.ts';
+import { Objects } from './ports/objects.ts';
+import { Zones } from './ports/zones.ts';
+import type { Process, Surroundings } from './process.ts';
+import { Dice } from './random.ts';
+import { Recorder } from './recorder.ts';
+import { Situations } from './situations.ts';
+import { drawWorkload, Workload, type WorkloadPlan } from './workload.ts';
+
+const BOUNDS_EVERY_MS = 100;
+/** Memory of a frame by its bytes, at most: a small one is about 100 bytes, and costs 512 more. */
+const FRAME_COST_MAX = 7;
+const APPEND_BYTES_MAX = 4_096;
+
+export interface Failure {
+  /** What was found wrong, as a stable name. */
+  readonly check: string;
+  readonly message: string;
+  /** Virtual time, milliseconds. */
+  readonly at: number;
+}
+
+export interface WorldOptions {
+  readonly operationsMax: number;
+  readonly without: ReadonlySet<FaultKind>;
+  /** Told everything that happens, in words. */
+  readonly log?: ((line: string) => void) | undefined;
+}
+
+export interface Drawn {
+  readonly faults: FaultPlan;
+  readonly workload: WorkloadPlan;
+  readonly config: CellConfig;
+  readonly kind: ChunkStoreKind;
+  readonly tasksCount: number;
+}
+
+function draw(dice: Dice, options: WorldOptions): Drawn {
+  const config = dice.fork('config');
+  const leaseMs = config.pick([600, 1_000, 1_500]);
+  const backlogBytesMax = config.pick([8, 24, 64]) * 1_024;
+  return {
+    faults: drawFaults(dice.fork('faults'), options.without),
+    workload: drawWorkload(dice.fork('workload'), options.operationsMax),
+    tasksCount: config.pick([2, 3, 3]),
+    kind: {
+      zonesCount: 3,
+      writeQuorum: 2,
+      windowMax: config.pick([2, 4, 6]),
+      batching: { chunkBytesTarget: 512, chunkBytesMax: config.pick([800, 1_024, 4_096]), lingerMs: config.pick([1, 4, 15]) },
+      answerTimeoutMs: config.pick([60, 150, 300]),
+    },
+    config: {
+      ...DEFAULT_CELL_CONFIG,
+      channel: {
+        leaseMs,
+        tailMs: config.pick([50, 500, 3_000]),
+        tailBytesMax: config.pick([2, 16]) * 1_024,
+        backlogBytesMax,
+        inFlightBytesMax: config.pick([1, 4, 16]) * 1_024,
+        waitingBytesMax: config.pick([1, 8]) * 1_024,
+        roomMsMax: 3_000,
+        idleMs: config.pick([10, 40]),
+      },
+      retryDelayMs: { min: 5, max: config.pick([40, 200]) },
+      offload: { backlogBytesMin: backlogBytesMax / 4, ageMsMin: config.pick([100, 600, 1_500]), runBytesMax: config.pick([1, 8]) * 1_024 },
+      everyMs: { offload: 60, gc: 400, trim: 900, compact: 700, sweep: 1_100 },
+      jobBudgetMs: 500,
+      walkBudgetMs: 200,
+      readPlanAgeMs: 16_000,
+    },
+  };
+}
+
+export class World {
+  readonly drawn: Drawn;
+  readonly loop: EventLoop;
+  readonly network: Network;
+  readonly zones: Zones;
+  readonly objects = new Objects();
+  readonly metadata: Metadata;
+  readonly audit: Audit;
+  readonly cluster: Cluster;
+  readonly nemesis: Nemesis;
+  readonly workload: Workload;
+  readonly recorder = new Recorder();
+  readonly situations = new Situations();
+  readonly failures: Failure[] = [];
+  readonly fingerprint = new Fingerprint();
+  readonly observer: Observer;
+  readonly #dice: Dice;
+  readonly #log: ((line: string) => void) | undefined;
+
+  constructor(seed: number, options: WorldOptions) {
+    this.#dice = new Dice(`seed ${seed}`);
+    this.#log = options.log;
+    this.drawn = draw(this.#dice, options);
+    const { config, kind, faults, workload, tasksCount } = this.drawn;
+    this.loop = new EventLoop(this.fingerprint);
+    const note = (text: string): void => this.note(text);
+    const { situations } = this;
+    this.network = new Network(this.loop, this.#dice.fork('network'), situations);
+    this.audit = new Audit(this.objects.store, situations, (check, message) => this.fail(check, message));
+    this.zones = new Zones(this.#dice.fork('zones'), this.network, this.audit, situations);
+    this.metadata = new Metadata(this.#dice.fork('metadata'), situations);
+    this.observer = new Observer(this.audit, situations);
+    const surroundings: Surroundings = {
+      loop: this.loop,
+      network: this.network,
+      zones: this.zones,
+      objects: this.objects,
+      metadata: this.metadata,
+      audit: this.audit,
+      config,
+      kind,
+      traced: (process, name, fields) => this.#traced(process, name, fields),
+      crashed: (process, error) =>
+        this.fail('crash', `${process.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+    };
+    const clocks = {
+      rateError: faults.kinds.has('clock-rates') ? RATE_ERROR_MAX : 0,
+      wallErrorMs: faults.kinds.has('wall-jumps') ? WALL_ERROR_MS_MAX : 0,
+    };
+    this.cluster = new Cluster(surroundings, this.#dice.fork('cluster'), clocks, tasksCount, situations, note);
+    this.nemesis = new Nemesis(
+      { ...surroundings, cluster: this.cluster, situations, leaseMs: config.channel.leaseMs, note },
+      this.#dice.fork('faults'),
+      faults,
+      workload.durationMs,
+    );
+    const ledger = new Ledger(this.audit, kind.writeQuorum, (check, message) => this.fail(check, message));
+    const clients: ClientWorld = {
+      loop: this.loop,
+      cluster: this.cluster,
+      recorder: this.recorder,
+      situations,
+      known: new Map(),
+      deleted: new Set(),
+      losses: () => this.nemesis.clientLosses,
+      epoch: () => this.observer.epoch,
+      isWell: () => this.nemesis.isOver,
+      fetches: () => this.objects.fetches,
+      backlogBytesMax: config.channel.backlogBytesMax,
+      acknowledged: (stream, start) => ledger.acknowledged(stream, start),
+      fail: (check, message) => this.fail(check, message),
+    };
+    this.workload = new Workload(clients, this.#dice.fork('workload'), workload);
+  }
+
+  fail(check: string, message: string): void {
+    this.failures.push({ check, message, at: this.loop.now });
+    this.note(`FAILURE ${check}: ${message}`);
+  }
+
+  note(text: string): void {
+    this.#log?.(`${this.loop.now.toFixed(3).padStart(11)} ${text}`);
+  }
+
+  /** Looks at every queue from now on: none may grow beyond its bound. */
+  watchBounds(): void {
+    const { backlogBytesMax, inFlightBytesMax, tailBytesMax } = this.drawn.config.channel;
+    // Appends that were let in below the bound still arrive, and a small frame costs several times its bytes.
+    const backlogMax = backlogBytesMax + FRAME_COST_MAX * (inFlightBytesMax + APPEND_BYTES_MAX);
+    for (const { name, cell } of this.cluster.processes) {
+      for (const { channel } of cell.channels) {
+        const { backlogBytes, heldBytes } = channel.gauges;
+        if (backlogBytes > backlogMax) this.fail('bounds', `${name} has a backlog of ${backlogBytes} bytes, ${backlogMax} are allowed`);
+        else if (heldBytes > backlogMax + tailBytesMax) this.fail('bounds', `${name} holds ${heldBytes} bytes of frames`);
+      }
+    }
+    this.loop.after(BOUNDS_EVERY_MS, () => this.watchBounds());
+  }
+
+  #published(successor: Process): void {
+    for (const other of this.cluster.processes) if (other !== successor && other.isOwner) this.workload.haunt(other, successor);
+  }
+
+  get nextNumber(): number {
+    return this.#dice.next32();
+  }
+
+  #traced(process: Process, name: string, fields: Parameters<Surroundings['traced']>[2]): void {
+    const told =
+      fields === undefined
+        ? ''
+        : Object.entries(fields)
+            .map(([key, value]) => `${key}=${value}`)
+            .join(' ');
+    this.fingerprint.text(`${process.name} ${name} ${told}`);
+    this.note(`${process.name} ${name} ${told}`);
+    this.observer.traced(process, name, fields ?? {});
+    this.nemesis.traced(process, name);
+    if (name === 'takeover.published') this.#published(process);
+    if (fields?.['code'] === 'corrupt') this.fail('corrupt', `${process.name} ${name}: ${told}`);
+    const adopted = name === 'takeover.published' ? Number(fields?.['adopted']) : 0;
+    if (adopted > this.drawn.kind.windowMax) this.fail('bound', `${process.name} adopted ${adopted} chunks, more than a window`);
+  }
+}
