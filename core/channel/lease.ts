@@ -1,11 +1,15 @@
 // What a lease entitles to, on one monotonic clock and without synchronised clocks. (Gray and Cheriton, Leases, 1989.)
 //
-//   L1  An owner's lease counts from before the renewal was sent, and is shorter by the clock rate error.
+//   L1  An owner's lease counts from before the renewal was sent, and is shorter by the clock rate error and by what L3 overlooks.
 //   L2  A successor waits until it has seen the same counter for the whole lease, longer by the clock rate error.
 //   L3  If wall and monotonic clock part, the machine was suspended, and the lease is lost.
+//
+// With clocks that run wrong by the rate error e both ways: L(1 - 2e)/(1 - e) + Le < L(1 + e)/(1 + e), the owner's time below the successor's.
 
-/** How far two machines' clock rates may differ. */
+/** How far the rate of a machine's clock may be wrong. */
 const RATE_ERROR = 0.01;
+/** A suspension of this part of a lease is not told from a wall clock that is being set. */
+const OVERLOOKED = 0.01;
 
 /** The owner's side. All times in milliseconds on its own clocks. */
 export class Lease {
@@ -19,7 +23,7 @@ export class Lease {
 
   /** A renewal that was sent at these times has succeeded. */
   renewed(sentMonotonic: number, sentWall: number): void {
-    this.#validUntil = sentMonotonic + this.lengthMs * (1 - RATE_ERROR);
+    this.#validUntil = sentMonotonic + this.lengthMs * (1 - RATE_ERROR - OVERLOOKED);
     this.#skew = sentWall - sentMonotonic;
   }
 
@@ -29,7 +33,7 @@ export class Lease {
   }
 
   isValid(monotonic: number, wall: number): boolean {
-    if (Math.abs(wall - monotonic - this.#skew) > this.lengthMs * RATE_ERROR + 50) return false;
+    if (Math.abs(wall - monotonic - this.#skew) > this.lengthMs * OVERLOOKED) return false;
     return monotonic < this.#validUntil;
   }
 }

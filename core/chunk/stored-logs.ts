@@ -10,40 +10,15 @@ import { getHeader, listPositions } from './stored-chunk.ts';
 
 const HEADERS_AT_ONCE = 8;
 
-interface ZoneHolding {
-  readonly zone: ZoneId;
-  readonly log: LogId;
-  readonly seals: readonly Position[];
-  readonly othersCount: number;
-  readonly storedEnd: Position;
-}
-
 export async function storedLogs(options: ChunkLogOptions, channel: ChannelId): Promise<readonly StoredLog[]> {
   const zones = [...new Set(options.stores().map((store) => store.zone))];
   const holdings = (await Promise.all(zones.map((zone) => holdingsIn(options, zone, channel)))).flat();
-  const byLog = new Map<string, ZoneHolding[]>();
-  for (const holding of holdings) {
-    const name = logName(holding.log);
-    byLog.set(name, [...(byLog.get(name) ?? []), holding]);
-  }
-  return [...byLog.values()].map(joined).sort((a, b) => a.log.epoch - b.log.epoch);
+  return holdings.sort((a, b) => a.log.epoch - b.log.epoch);
 }
 
-function joined(holdings: readonly ZoneHolding[]): StoredLog {
-  const log = holdings[0]?.log as LogId;
-  const seals = new Set(holdings.flatMap((holding) => holding.seals));
-  return {
-    log,
-    zones: holdings.map((holding) => holding.zone),
-    seals: [...seals].sort((a, b) => a - b),
-    othersCount: holdings.reduce((sum, { othersCount }) => sum + othersCount, 0),
-    storedEnd: Math.max(...holdings.map((holding) => holding.storedEnd)) as Position,
-  };
-}
-
-async function holdingsIn(options: ChunkLogOptions, zone: ZoneId, channel: ChannelId): Promise<ZoneHolding[]> {
+async function holdingsIn(options: ChunkLogOptions, zone: ZoneId, channel: ChannelId): Promise<StoredLog[]> {
   try {
-    const holdings: ZoneHolding[] = [];
+    const holdings: StoredLog[] = [];
     for (const log of await logsIn(options, zone, channel)) {
       const holding = await holdingOf(options, zone, log);
       if (holding !== undefined) holdings.push(holding);
@@ -68,7 +43,7 @@ async function logsIn(options: ChunkLogOptions, zone: ZoneId, channel: ChannelId
   return [...logs.values()];
 }
 
-async function holdingOf(options: ChunkLogOptions, zone: ZoneId, log: LogId): Promise<ZoneHolding | undefined> {
+async function holdingOf(options: ChunkLogOptions, zone: ZoneId, log: LogId): Promise<StoredLog | undefined> {
   const positions = await listPositions(options, log, zone);
   if (positions.length === 0) return undefined;
   // No seal stands below a commit point, so that most chunks of a long log need not be looked at.

@@ -56,16 +56,17 @@ export async function runCompact(ports: Ports, request: CompactRequest, budgetMs
 async function compactStream(ports: Ports, request: CompactRequest, { streamId }: StreamInfo): Promise<number> {
   const { segments } = ports.repository;
   const { smallBytes = SMALL_BYTES, rowsMin = ROWS_MIN, abandonAfterMs = ABANDON_AFTER_MS } = request;
-  const rows = await findRun(ports, streamId, smallBytes, rowsMin);
-  const first = rows?.[0];
-  const last = rows?.at(-1);
-  if (rows === undefined || first === undefined || last === undefined) return 0;
-  const state = await segments.readState(streamId, 'strong');
+  const state = await segments.readState(streamId, 'stale');
   if (state?.compacting !== undefined) {
+    // Also where nothing is left to join: its object would stay for ever.
     if (ports.clock.now() - compactedAt(state.compacting.object) < abandonAfterMs) return 0;
     ports.trace.event('compact.abandoned', { stream: streamId });
     await segments.abandonCompaction(streamId, state.compacting.object);
   }
+  const rows = await findRun(ports, streamId, smallBytes, rowsMin);
+  const first = rows?.[0];
+  const last = rows?.at(-1);
+  if (rows === undefined || first === undefined || last === undefined) return 0;
   const object = compactObjectKey(streamId, ports.clock.now(), toHex(ports.random.bytes(16)));
   const isNamed = await segments.startCompaction(streamId, { object, first: first.first, end: last.end });
   if (!isNamed) return 0;

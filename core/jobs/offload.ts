@@ -88,7 +88,7 @@ export async function runOffload(
     const limit = log === undefined ? undefined : await committedEnd(ports, request, log);
     if (log === undefined || limit === undefined || limit <= log.base) return report(true);
     if (isOver()) return report(false);
-    const collecting = ahead?.epoch === log.epoch && ahead.from === log.base ? ahead.collected : collect(ports, request, log, limit);
+    const collecting = collectedAhead(ahead, log, limit) ?? collect(ports, request, log, limit);
     const collected = await unlessOvertaken(register, state, collecting);
     if (collected === undefined) {
       ahead = undefined;
@@ -127,18 +127,27 @@ async function unlessOvertaken(
   }
 }
 
-/** A range that is being read before base has come to it. It counts only if base then stands at its start. */
+/**
+ * A range that is being read before base has come to it. It counts only if base then stands at its start, and the log still counts
+ * as far as it did: one that was taken over meanwhile may end before, and what lies beyond stands in the next log.
+ */
 interface Ahead {
   readonly epoch: Epoch;
   readonly from: Position;
+  readonly limit: Position;
   readonly collected: Promise<Collected>;
+}
+
+function collectedAhead(ahead: Ahead | undefined, log: ChannelLog, limit: Position): Promise<Collected> | undefined {
+  const isUsable = ahead !== undefined && ahead.epoch === log.epoch && ahead.from === log.base && ahead.limit <= limit;
+  return isUsable ? ahead.collected : undefined;
 }
 
 function collectAhead(ports: Ports, request: OffloadRequest, log: ChannelLog, limit: Position): Ahead {
   const collected = collect(ports, request, log, limit);
   // Whoever awaits it sees the failure; nobody may.
   collected.catch(() => undefined);
-  return { epoch: log.epoch, from: log.base, collected };
+  return { epoch: log.epoch, from: log.base, limit, collected };
 }
 
 /** The frames of chunks from base on, stream by stream. */

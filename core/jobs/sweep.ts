@@ -69,7 +69,7 @@ export interface SweepLogsRequest {
 }
 
 export interface SweepLogsReport extends Report {
-  /** Orphans of which everything but the seals was deleted, now or before. */
+  /** Orphans, counted in each zone, of which everything but the seals was deleted now. */
   readonly logsSwept: number;
 }
 
@@ -95,10 +95,11 @@ export async function runSweepLogs(
 /** Deletes everything of an orphan but its seals; false when there was nothing but seals. */
 async function emptyLog(ports: Pick<JobPorts, 'chunkLogs'>, found: StoredLog): Promise<boolean> {
   if (found.othersCount === 0) return false;
-  const { log, zones } = found;
+  // Seals of this zone alone: a late chunk may stand where others hold one.
+  const { log, zone } = found;
   for (const range of around(found.seals, found.storedEnd)) {
     invariant(!found.seals.some((seal) => seal >= range.start && seal < range.end), 'G9: the seals stay');
-    await ports.chunkLogs.delete({ log, zones, base: found.storedEnd }, range);
+    await ports.chunkLogs.delete({ log, zones: [zone], base: found.storedEnd }, range);
   }
   return true;
 }

@@ -88,17 +88,17 @@ export interface ChunkLogs {
   knownCommitPoint(description: LogDescription): Promise<Position>;
   /** Deletes chunks of [start, end) in every zone of the log that answers, but never the seal at `sealedAt`. */
   delete(description: LogDescription, range: Range<Position>): Promise<void>;
-  /** Logs of a channel of which any zone holds anything. For sweep. */
+  /** Logs of a channel, in each zone that holds anything of them. For sweep. */
   stored(channel: ChannelId): Promise<readonly StoredLog[]>;
 }
 
-/** A log as it is found in the zones, whether or not M knows it. */
+/** A log as it is found in one zone, whether or not M knows it. */
 export interface StoredLog {
   readonly log: LogId;
-  readonly zones: readonly ZoneId[];
+  readonly zone: ZoneId;
   /** Where seals stand. */
   readonly seals: readonly Position[];
-  /** Copies of anything else than a seal, in all zones. */
+  /** Positions that hold anything else than a seal. */
   readonly othersCount: number;
   /** Exclusive end of what is stored. */
   readonly storedEnd: Position;

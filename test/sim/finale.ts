@@ -117,8 +117,7 @@ function undrained(world: World): string | undefined {
     for (const { log, at, bytes } of chunksIn(zone)) {
       const header = decodeChunkHeader(bytes, zlibChecksum);
       if (header?.kind === 'seal') continue;
-      // An old owner may still have stored a copy where other zones hold a seal: nothing is deleted there.
-      if (audit.isLastSeal(log, at) || zones.isSealedSomewhere(log, at)) continue;
+      if (audit.isLastSeal(log, at)) continue;
       empty += 1;
       if (header === undefined && zone.isDamaged) continue;
       // A write that came late, after gc had passed: it goes when base moves again, or with the log.

@@ -79,6 +79,26 @@ describe('offload', () => {
     expect(await world.repository.segments.readState(idOf(1), 'strong')).toMatchObject({ offloaded: 3, token: 'mine' });
   });
 
+  test('O4: what was read ahead of base does not count in a log that a takeover ended before it', async () => {
+    const world = new JobWorld();
+    await world.own();
+    await world.append(frameOf({ stream: 1, first: 0, bodies: ['x'.repeat(1_000)] }));
+    for (const first of [1, 2]) await world.append(frameOf({ stream: 1, first, bodies: [`${first}`] }));
+    let finishes = 0;
+    const request = { channel: CHANNEL, hint: world.hint, bytesMax: 500 };
+    // The commit of the last chunk is on no record: the next owner writes it again, as the first of its log.
+    await runOffload(world.ports, request, BUDGET, async () => {
+      finishes += 1;
+      if (finishes === 1) expect((await world.own()).logs[0]).toMatchObject({ base: 1, end: 2 });
+    });
+    await offload(world);
+    expect(await segmentBodies(world, 1)).toEqual(['x'.repeat(1_000), '1', '2']);
+    expect((await world.register.read()).logs.map(({ base, end }) => [base, end])).toEqual([
+      [2, 2],
+      [1, undefined],
+    ]);
+  });
+
   test('O4: the word of the owner of another epoch does not count', async () => {
     const world = new JobWorld();
     await world.own();

@@ -67,13 +67,6 @@ export class Zones {
     return this.#current;
   }
 
-  isSealedSomewhere(log: LogId, at: Position): boolean {
-    return this.#current.some(({ store }) => {
-      const bytes = store.stored.get(logName(log))?.get(at);
-      return bytes !== undefined && decodeChunkHeader(bytes, zlibChecksum)?.kind === 'seal';
-    });
-  }
-
   /** Everything in the slot is gone; an empty zone of another identity stands there. */
   wipe(slot: number): void {
     this.#generation += 1;
