@@ -26,7 +26,8 @@ interface FakeStream {
 }
 
 export class FakeStore {
-  readonly names = new Repository(new MemoryMetadataStore(), systemClock, { bytes: (count) => randomBytes(count), unit: Math.random });
+  readonly metadata = new MemoryMetadataStore();
+  readonly names = new Repository(this.metadata, systemClock, { bytes: (count) => randomBytes(count), unit: Math.random });
   readonly service: Service;
   readonly settings = { location: 'aws:us-east-1', storageClasses: ['standard', 'express'] } as const;
   /** Reads and tails that were not let go of. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { RecordBatchBuilder } from '#core/format/record.ts';
+import { refused } from '#core/model/errors.ts';
 import { FakeStore } from './fake-store.ts';
 
 function batch() {
@@ -39,5 +40,21 @@ describe('an append session', () => {
     await store.service.streams.reconfigure('a-basin', 's', { timestamping: { mode: 'arrival' } });
     await session.submit(batch(), {});
     expect(store.lastRef?.config.timestamping.mode).toBe('client-prefer');
+  });
+});
+
+describe('deleting a stream', () => {
+  test('A6: says that it may have happened when the seal is committed and the mark is not', async () => {
+    const store = await storeWithStream();
+    store.metadata.faults = {
+      before: ({ operation }) => {
+        if (operation === 'commit') throw refused('throttled', 'too many writes');
+      },
+    };
+    await expect(store.service.streams.delete('a-basin', 's')).rejects.toMatchObject({ code: 'throttled', effect: 'unknown' });
+    await expect(store.service.append(TARGET, batch(), {})).rejects.toMatchObject({ code: 'stream_deletion_pending' });
+    store.metadata.faults = undefined;
+    await store.service.streams.delete('a-basin', 's');
+    expect((await store.names.streams.find('a-basin', 's'))?.deletedAt).toBeDefined();
   });
 });

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { ChunkCall } from '#core/adapters/memory/memory-chunk-store.ts';
 import type { Channel } from '#core/channel/channel.ts';
 import { refused } from '#core/model/errors.ts';
-import type { SeqNum } from '#core/model/ids.ts';
+import type { Epoch, OwnerNonce, Position, SeqNum, StreamletNumber } from '#core/model/ids.ts';
 import { batch, bodies, refOf, World } from './world.ts';
 
 async function opened(world: World, ...options: Parameters<World['channel']>): Promise<Channel> {
@@ -13,6 +14,7 @@ async function opened(world: World, ...options: Parameters<World['channel']>): P
 }
 
 const ref = refOf(1);
+const STATE = { streamlet: 0 as StreamletNumber, lastTimestamp: 0n, token: '', trimPoint: 0 as SeqNum, isSealed: false };
 const dark = () => {
   throw refused('unavailable', 'the zone is dark');
 };
@@ -277,5 +279,30 @@ describe('Channel', () => {
     const stored = world.zones.map((zone) => [...zone.stored.values()].reduce((sum, chunks) => sum + chunks.size, 0));
     expect(stored).toEqual([2, 2, 2]);
     await channel.append(ref, batch('b'), {});
+  });
+
+  test('L8: an owner that was overtaken while it replayed, and finds the chunks gone, takes the channel over again', async () => {
+    const world = new World();
+    const first = await opened(world);
+    await first.append(ref, batch('a'), {});
+    await first.close();
+    const [zone] = world.zones;
+    if (zone === undefined) throw new Error('no zone');
+    // Between its claim and its replay another owner claims, publishes and offloads, and the chunks are deleted.
+    const before = ({ operation }: ChunkCall): void => {
+      if (operation !== 'get' || world.item.state !== 'recovering') return;
+      for (const each of world.zones) {
+        each.faults = undefined;
+        each.stored.clear();
+      }
+      const epoch = (world.item.epoch + 1) as Epoch;
+      const logs = [{ epoch, base: 0 as Position, zones: world.zones.map((each) => each.zone) }];
+      world.states.set(ref.streamId, { ...STATE, offloaded: 1 as SeqNum, tail: 1 as SeqNum });
+      world.change(true, { epoch, owner: 'f'.repeat(32) as OwnerNonce, state: 'released', logs });
+    };
+    for (const each of world.zones) each.faults = { before };
+    const second = await opened(world);
+    expect(world.item.epoch).toBe(4);
+    expect((await second.append(ref, batch('b'), {})).start.seqNum).toBe(1);
   });
 });

@@ -1,8 +1,10 @@
 import { fc, test as prop } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { InvariantError } from '#core/base/invariant.ts';
+import { runChunkGc } from '#core/jobs/gc.ts';
 import { runOffload } from '#core/jobs/offload.ts';
 import { StoreError } from '#core/model/errors.ts';
+import type { ChunkLogs } from '#core/ports/chunk-log.ts';
 import { readSection } from '#core/segment/reader.ts';
 import { bodiesOf, CHANNEL, frameOf, idOf, JobWorld, sealOf } from './world.ts';
 
@@ -97,6 +99,31 @@ describe('offload', () => {
       [2, 2],
       [1, undefined],
     ]);
+  });
+
+  test('looks again when what it was to read was offloaded and deleted by another run meanwhile', async () => {
+    const world = new JobWorld();
+    await world.own();
+    for (const first of [0, 1]) await world.append(frameOf({ stream: 1, first, bodies: [`${first}`] }));
+    const late: ChunkLogs = {
+      ...world.chunkLogs,
+      async *read(description, range) {
+        await offload(world);
+        await runChunkGc(world.ports, { channel: CHANNEL }, BUDGET);
+        yield* world.chunkLogs.read(description, range);
+      },
+    };
+    const request = { channel: CHANNEL, hint: world.hint };
+    expect(await runOffload({ ...world.ports, chunkLogs: late }, request, BUDGET)).toMatchObject({ isDone: true, offloads: 0 });
+    expect(await segmentBodies(world, 1)).toEqual(['0', '1']);
+  });
+
+  test('still tells of chunks that are gone and were never offloaded', async () => {
+    const world = new JobWorld();
+    await world.own();
+    await world.append(frameOf({ stream: 1, first: 0, bodies: ['a'] }));
+    for (const zone of world.zones) zone.stored.clear();
+    await expect(offload(world)).rejects.toMatchObject({ code: 'corrupt' });
   });
 
   test('O4: the word of the owner of another epoch does not count', async () => {

@@ -195,6 +195,27 @@ describe('Streams', () => {
     expect((await streams.create(B, 's', CONFIG, CHANNEL)).stream.streamId).not.toBe(stream.streamId);
   });
 
+  test('M7: of two removals at once both find the stream removed, and the name is free', async () => {
+    const made = await withBasin();
+    const { streams, segments } = made.repository;
+    const { stream } = await streams.create(B, 's', CONFIG, CHANNEL);
+    const deleting = { basin: B, name: 's', streamId: stream.streamId };
+    await streams.markDeleting(B, 's', stream.streamId);
+    await segments.applyOffload({ key: 'a', bytes: 1 }, [
+      { ...piece(0, 0, 'a', { isSealed: true, lastTimestamp: 0n }), streamId: stream.streamId },
+    ]);
+    // The other one comes between the look at the name and the look at the state.
+    made.store.faults = {
+      async before(call) {
+        if (call.operation !== 'get' || call.key.sort !== 'state') return;
+        made.store.faults = undefined;
+        expect(await streams.remove(deleting)).toBe('removed');
+      },
+    };
+    expect(await streams.remove(deleting)).toBe('removed');
+    expect(await streams.find(B, 's')).toBeUndefined();
+  });
+
   test('M13: an offload that slept through the removal of its stream does not bring it back', async () => {
     const made = await withBasin();
     const { streams, segments } = made.repository;

@@ -4,7 +4,6 @@ import { MemoryChunkStore } from '#core/adapters/memory/memory-chunk-store.ts';
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
 import type { ZoneSet } from '#core/cell/cell.ts';
 import type { ChunkStoreKind } from '#core/cell/config.ts';
-import { decodeChunkHeader } from '#core/format/chunk.ts';
 import { StoreError } from '#core/model/errors.ts';
 import { channelId, epoch, type LogId, logName, type Position, type ZoneId, zoneId } from '#core/model/ids.ts';
 import type { ChunkStore } from '#core/ports/chunk-store.ts';
