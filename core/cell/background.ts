@@ -36,9 +36,10 @@ export class Background {
   async #repeat(job: Job): Promise<void> {
     const { clock, trace } = this.#ports;
     let failures = 0;
+    let delayMs = job.firstMs ?? job.everyMs;
     while (!this.#stop.signal.aborted) {
       try {
-        await clock.sleep(Math.max(job.everyMs, Math.min(job.everyMs * 2 ** failures, FAILED_EVERY_MS_MAX)), this.#stop.signal);
+        await clock.sleep(delayMs, this.#stop.signal);
       } catch {
         return;
       }
@@ -50,6 +51,7 @@ export class Background {
         failures += 1;
         trace.event('job.failed', { job: job.name, code: error.code, message: error.message });
       }
+      delayMs = Math.max(job.everyMs, Math.min(job.everyMs * 2 ** failures, FAILED_EVERY_MS_MAX));
     }
   }
 }

@@ -17,6 +17,8 @@ import { readingHeld } from './held-chunks.ts';
 export interface Job {
   readonly name: string;
   readonly everyMs: number;
+  /** Until the first run, where that is not `everyMs`. */
+  readonly firstMs?: number;
   run(): Promise<void>;
 }
 
@@ -80,11 +82,14 @@ function chunkGcJob(context: Context, owned: OwnedChannel): Job {
   };
 }
 
+/** A crash may bring back chunks of logs that M has dropped: zones would fill with them where crashes come more often than sweeps. */
 function sweepJob(context: Context, owned: OwnedChannel): Job {
   const ports = portsOf(context, owned);
+  const { everyMs } = context.config;
   return {
     name: `sweep ${owned.id}`,
-    everyMs: context.config.everyMs.sweep,
+    everyMs: everyMs.sweep,
+    firstMs: everyMs.gc,
     async run() {
       await runSweepLogs(ports, { channel: owned.id }, context.config.jobBudgetMs);
     },
@@ -159,11 +164,12 @@ async function emptyBasin(repository: Repository, basin: string): Promise<void> 
   if (streams.length === 0) await repository.basins.remove(basin);
 }
 
-/** A damaged zone that is only read goes once no log names it. */
+/** A damaged zone that is only read goes once no log names it: soon after a start, too, as it takes up a zone's space. */
 function zoneJob({ repository, config }: Context, channels: readonly OwnedChannel[]): Job {
   return {
     name: 'zones',
     everyMs: config.everyMs.sweep,
+    firstMs: config.everyMs.gc,
     async run() {
       for (const { id, zones } of channels) {
         const { logs } = await repository.channel(id, config.channel.leaseMs).read();
