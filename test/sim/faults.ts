@@ -23,7 +23,7 @@ import type { Cluster } from './cluster.ts';
 import type { EventLoop } from './event-loop.ts';
 import type { Network, Weather } from './network.ts';
 import { fairWeather } from './network.ts';
-import type { Metadata } from './ports/metadata.ts';
+import type { Fate, Metadata } from './ports/metadata.ts';
 import type { Objects } from './ports/objects.ts';
 import { chunksIn, type Zone, type Zones } from './ports/zones.ts';
 import type { Process } from './process.ts';
@@ -197,16 +197,32 @@ export class Nemesis {
   }
 
   /**
-   * A write of a channel's item is on its way. While one claims the channel, those that sleep wake up and renew; whoever renews falls
-   * asleep before the answer.
+   * A write of a channel's item is on its way. While a claim dawdles, those that sleep wake up, those that were cut off are back; they
+   * renew, and are cut off once more. Whoever renews falls asleep before the answer.
    */
-  #channelWrite(machine: string, write: Write, dice: Dice, share: number): void {
-    if (this.#isOver || write.kind !== 'update') return;
-    const { cluster, leaseMs } = this.scene;
+  #channelWrite(machine: string, write: Write, dice: Dice, share: number): Fate {
+    if (this.#isOver || write.kind !== 'update') return {};
+    const { cluster, leaseMs, network } = this.scene;
     const fields = Object.keys(write.set);
     const isRenewal = fields.length === 1 && fields[0] === 'leaseCounter';
-    if (fields.includes('epoch') && dice.chance(Math.min(0.5, 4 * share))) this.later(dice.gap(2), () => cluster.thawAll());
-    if (!isRenewal || !dice.chance(share / 8)) return;
+    if (fields.includes('epoch') && dice.chance(Math.min(0.3, 2 * share))) {
+      const lateMs = dice.range(20, 120);
+      const others = cluster.machines.filter(({ name }) => name !== machine).map(({ name }) => `${name} metadata`);
+      const cutMs = dice.chance(0.6) ? leaseMs : 0;
+      this.later(dice.gap(2), () => {
+        cluster.thawAll();
+        for (const cut of others) network.cuts.delete(cut);
+      });
+      this.later(lateMs + dice.range(0, 40), () => {
+        for (const cut of others) if (cutMs > 0) this.#cut(cut, cutMs);
+      });
+      return { lateMs };
+    }
+    if (!isRenewal) {
+      const isRepeated = this.#plan.kinds.has('duplicates') && dice.chance(0.15);
+      return isRepeated ? { againMs: dice.range(5, 3_000) } : {};
+    }
+    if (!dice.chance(share / 8)) return {};
     const ms = sleepMs(dice, leaseMs);
     this.later(dice.gap(2), () => {
       cluster.freeze(
@@ -215,6 +231,7 @@ export class Nemesis {
         false,
       );
     });
+    return {};
   }
 
   /** Everything is well from here on, but for what is lost. */
@@ -224,7 +241,8 @@ export class Nemesis {
     this.clientLosses = 0;
     Object.assign(network.weather, fairWeather());
     network.cuts.clear();
-    metadata.staleShare = 0;
+    // Stale reads are no fault: they may come at any time.
+    metadata.staleShare = Math.min(metadata.staleShare, 0.3);
     zones.tornWrites = 0;
     for (const remote of [...zones.current, objects, metadata]) {
       remote.isDark = false;
@@ -428,7 +446,10 @@ const STRIKES: Partial<Record<FaultKind, (nemesis: Nemesis, dice: Dice) => void>
   },
 };
 
-/** A zone is lost; often another one lags just then, and the owner goes down with it: so that a takeover has to do without both. */
+/**
+ * A zone is lost; often another one lags just then, the owner goes down, and by the takeover it is the third zone that is slow: what
+ * was committed may be known to a single zone, and that is the last to answer.
+ */
 function disaster(nemesis: Nemesis, dice: Dice, lose: (zone: Zone) => void): void {
   const { zones, cluster, note } = nemesis.scene;
   const slot = dice.between(0, zones.current.length - 1);
@@ -442,16 +463,31 @@ function disaster(nemesis: Nemesis, dice: Dice, lose: (zone: Zone) => void): voi
   }
   const other = zones.current[(slot + dice.between(1, 2)) % zones.current.length];
   if (other !== undefined) {
-    note(`${other.name} is slow`);
-    other.slowness = dice.range(10, 60);
+    const isDark = dice.chance(0.6);
+    note(`${other.name} is ${isDark ? 'dark' : 'slow'}`);
+    other.isDark = isDark;
+    other.slowness = isDark ? 1 : dice.range(10, 60);
     nemesis.later(dice.range(300, 1_500), () => {
+      other.isDark = false;
       other.slowness = 1;
     });
   }
   const restartMs = 20 + dice.gap(300);
+  const slowness = dice.range(10, 60);
+  const turns = dice.chance(0.6);
   nemesis.later(dice.range(20, 200), () => {
     strike();
-    nemesis.later(dice.gap(15), () => cluster.kill(nemesis.victim(dice), restartMs));
+    nemesis.later(dice.gap(8), () => {
+      cluster.kill(nemesis.victim(dice), restartMs);
+      const third = zones.current.find((zone) => zone.slot !== slot && zone.slot !== other?.slot);
+      if (!turns || other === undefined || third === undefined) return;
+      other.isDark = false;
+      other.slowness = 1;
+      third.slowness = slowness;
+      nemesis.later(3_000, () => {
+        third.slowness = 1;
+      });
+    });
   });
 }
 

@@ -1,7 +1,7 @@
 // What zones were told to keep, whether or not they still have it: so the simulator knows by itself what is committed.
 //
 //   Acknowledged is only what W zones of its log have held, and all before it in that log. So is what an offload names and what a
-//   publish closes a log behind. An offload starts at base; when base passes a chunk, each stream in it is offloaded to its end.
+//   publish closes a log behind, and no position below is ever sealed. An offload starts at base; when base passes a chunk, each stream in it is offloaded to its end.
 
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
 import { decodeChunk } from '#core/format/chunk.ts';
@@ -74,9 +74,13 @@ export class Ledger {
   #changed(before: ChannelState | undefined, now: ChannelState): void {
     const { channel, pending } = now;
     const isNamed = pending !== undefined && pending.object !== before?.pending?.object;
-    for (const { epoch, base, end } of now.logs) {
+    for (const { epoch, base, end, sealedAt } of now.logs) {
       const name = logName({ channel, epoch } as LogId);
-      const from = before?.logs.find((log) => log.epoch === epoch)?.base ?? 0;
+      const known = before?.logs.find((log) => log.epoch === epoch);
+      const from = known?.base ?? 0;
+      if (sealedAt !== undefined && known?.sealedAt === undefined && sealedAt < this.#committed(name)) {
+        this.#report('sealed-committed', `${name} is sealed at ${sealedAt}, and was committed to ${this.#committed(name)}`);
+      }
       const to = Math.max(base, end ?? 0, pending?.epoch === epoch ? pending.to : 0);
       if (to > this.#committed(name)) {
         this.#report('named-not-committed', `M names ${name} up to ${to}, and only ${this.#committed(name)} of it were committed`);

@@ -45,6 +45,8 @@ export interface Remote {
 export interface Sent {
   /** Changes something: a failure leaves open whether it did. */
   readonly isWrite: boolean;
+  /** So much longer under way than others. */
+  readonly lateMs?: number;
 }
 
 export class Network {
@@ -84,7 +86,7 @@ export class Network {
         }
         return lose();
       }
-      this.#loop.after(this.#latency(remote), () => {
+      this.#loop.after(this.#latency(remote) + (sent.lateMs ?? 0), () => {
         if (isCut()) return lose();
         const isAnswerLost = dice.chance(weather.answerLost);
         const answered = (act: () => void): void => {
@@ -99,6 +101,12 @@ export class Network {
         );
       });
     });
+  }
+
+  /** A request that was sent arrives once more. */
+  again(remote: Remote, ms: number, apply: () => Promise<unknown>): void {
+    this.#situations.count('request duplicated');
+    this.#loop.after(this.#latency(remote) + ms, () => void apply().catch(ignoreStoreError));
   }
 
   /** A lost message is told after a while, or never. */

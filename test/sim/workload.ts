@@ -11,6 +11,8 @@ export const WARM = 'warm';
 export const CHURN = 'churn';
 export const STREAMS = [HOT, WARM, CHURN] as const;
 
+/** A client that sleeps on into the liveness phase must not be taken for one that is stuck. */
+const PAUSE_MS_MAX = 10_000;
 /** In one run. */
 const HAUNTS_MAX = 20;
 
@@ -108,7 +110,7 @@ export class Workload {
         await this.#operate(client);
         await loop.sleep(client.dice.gap(4));
       }
-      await loop.sleep(client.dice.gap(pauseMs * burst));
+      await loop.sleep(Math.min(PAUSE_MS_MAX, client.dice.gap(pauseMs * burst)));
     }
   }
 
@@ -159,7 +161,7 @@ export class Workload {
   async #haunt(client: Client, zombie: Process, successor: Process): Promise<void> {
     const { dice } = client;
     const stream = dice.pick([HOT, HOT, WARM]);
-    await this.#world.loop.sleep(dice.range(0, 60));
+    await this.#world.loop.sleep(dice.range(0, 30));
     client.only = successor;
     await client.append(stream, this.#plain(dice));
     if (!zombie.isOwner) return;

@@ -8,6 +8,13 @@ import type { Network, Remote } from '../network.ts';
 import type { Dice } from '../random.ts';
 import type { Situations } from '../situations.ts';
 
+export interface Fate {
+  /** It arrives once more, so much later. */
+  readonly againMs?: number;
+  /** It is under way for so much longer. */
+  readonly lateMs?: number;
+}
+
 export class Metadata implements Remote {
   readonly name = 'metadata';
   readonly latencyMs = { min: 0.5, mean: 3 };
@@ -17,8 +24,8 @@ export class Metadata implements Remote {
   slowness = 1;
   /** Share of stale reads that do not see the last change. */
   staleShare = 0;
-  /** Told of every write of a channel's item that is sent. */
-  onChannelWrite: ((machine: string, write: Write) => void) | undefined;
+  /** Told of every write of a channel's item that is sent; says how it fares. */
+  onChannelWrite: ((machine: string, write: Write) => Fate) | undefined;
   readonly store: MemoryMetadataStore;
 
   constructor(dice: Dice, situations: Situations) {
@@ -33,18 +40,20 @@ export class Metadata implements Remote {
 
   portFor(machine: string, gate: Gate, network: Network, audit: Audit): MetadataStore {
     const { store } = this;
-    const call = <T>(isWrite: boolean, apply: () => Promise<T>): Promise<T> => network.call(machine, gate, this, { isWrite }, apply);
+    const read = <T>(apply: () => Promise<T>): Promise<T> => network.call(machine, gate, this, { isWrite: false }, apply);
     return {
-      get: (key, consistency) => call(false, () => store.get(key, consistency)),
-      query: (partition, range, limit, consistency) => call(false, () => store.query(partition, range, limit, consistency)),
+      get: (key, consistency) => read(() => store.get(key, consistency)),
+      query: (partition, range, limit, consistency) => read(() => store.query(partition, range, limit, consistency)),
       commit: (writes) => {
         const [write] = writes;
-        if (write?.key.partition.startsWith('channel/')) this.onChannelWrite?.(machine, write);
-        return call(true, async () => {
+        const apply = async () => {
           const result = await store.commit(writes);
           audit.committed(writes, result);
           return result;
-        });
+        };
+        const fate = write?.key.partition.startsWith('channel/') ? this.onChannelWrite?.(machine, write) : undefined;
+        if (fate?.againMs !== undefined) network.again(this, fate.againMs, apply);
+        return network.call(machine, gate, this, { isWrite: true, lateMs: fate?.lateMs ?? 0 }, apply);
       },
     };
   }
