@@ -63,7 +63,9 @@ async function compactStream(ports: Ports, request: CompactRequest, { streamId }
     ports.trace.event('compact.abandoned', { stream: streamId });
     await segments.abandonCompaction(streamId, state.compacting.object);
   }
-  const rows = await findRun(ports, streamId, smallBytes, rowsMin);
+  const found = (await findRun(ports, streamId, smallBytes, rowsMin))?.[0];
+  // Once more, strongly: rows that are gone would be read and joined in vain.
+  const rows = found && firstRun(await segments.rowsFrom(streamId, found.first, UNLINK_ROWS_MAX, 'strong'), smallBytes, rowsMin);
   const first = rows?.[0];
   const last = rows?.at(-1);
   if (rows === undefined || first === undefined || last === undefined) return 0;

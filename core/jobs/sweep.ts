@@ -87,17 +87,22 @@ export async function runSweepLogs(
     if (isOver()) return { isDone: false, logsSwept };
     const { epoch } = found.log;
     if (epoch >= state.epoch || state.logs.some((log) => log.epoch === epoch)) continue;
-    if (await emptyLog(ports, found)) logsSwept += 1;
+    const seals = new Set(stored.flatMap((other) => (other.log.epoch === epoch ? other.seals : [])));
+    if (await emptyLog(ports, found, seals)) logsSwept += 1;
   }
   return { isDone: true, logsSwept };
 }
 
-/** Deletes everything of an orphan but its seals; false when there was nothing but seals. */
-async function emptyLog(ports: Pick<JobPorts, 'chunkLogs'>, found: StoredLog): Promise<boolean> {
+/**
+ * Deletes everything that a zone holds of an orphan but seals; false when there was nothing else.
+ *
+ * @param seals of all zones: where others hold one, this zone's may still be on its way. Only a chunk that was seen there goes.
+ */
+async function emptyLog(ports: Pick<JobPorts, 'chunkLogs'>, found: StoredLog, seals: ReadonlySet<Position>): Promise<boolean> {
   if (found.othersCount === 0) return false;
-  // Seals of this zone alone: a late chunk may stand where others hold one.
   const { log, zone } = found;
-  for (const range of around(found.seals, found.storedEnd)) {
+  const late = found.chunks.filter((at) => seals.has(at)).map((at) => ({ start: at, end: position(at + 1) }));
+  for (const range of [...around([...seals], found.storedEnd), ...late]) {
     invariant(!found.seals.some((seal) => seal >= range.start && seal < range.end), 'G9: the seals stay');
     await ports.chunkLogs.delete({ log, zones: [zone], base: found.storedEnd }, range);
   }
@@ -108,7 +113,7 @@ async function emptyLog(ports: Pick<JobPorts, 'chunkLogs'>, found: StoredLog): P
 export function around(seals: readonly Position[], end: Position): readonly Range<Position>[] {
   const ranges: Range<Position>[] = [];
   let start = position(0);
-  for (const seal of [...seals].sort((a, b) => a - b)) {
+  for (const seal of seals.filter((at) => at < end).sort((a, b) => a - b)) {
     if (seal > start) ranges.push({ start, end: seal });
     start = position(Math.max(start, seal + 1));
   }

@@ -231,6 +231,8 @@ export class Streams {
     const writes: readonly Write[] = [
       replace(streamKey(basin, name), undefined, encodeStream(stream)),
       { kind: 'check', key: guard, when: { equals: { state: 'active' } } },
+      // A request that arrives once more, when the stream has been removed since, would bring its name back.
+      { kind: 'check', key: stateKey(id), when: { absent: true } },
     ];
     return { writes, result: { outcome: 'created', stream }, purpose: 'growth' };
   }

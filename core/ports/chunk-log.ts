@@ -100,6 +100,8 @@ export interface StoredLog {
   readonly seals: readonly Position[];
   /** Positions that hold anything else than a seal. */
   readonly othersCount: number;
+  /** Those of them that are known to hold a valid data chunk, from the zone's commit point on. */
+  readonly chunks: readonly Position[];
   /** Exclusive end of what is stored. */
   readonly storedEnd: Position;
 }

@@ -5,6 +5,7 @@ import { runOffload } from '#core/jobs/offload.ts';
 import { around, type ObjectCursor, runSweepLogs, runSweepObjects } from '#core/jobs/sweep.ts';
 import { StoreError } from '#core/model/errors.ts';
 import { epoch, ownerNonce, type Position, position, type SeqNum } from '#core/model/ids.ts';
+import { chunkAt } from '../../contract/chunk-store.ts';
 import { CHANNEL, frameOf, idOf, JobWorld } from './world.ts';
 
 const BUDGET = 1_000;
@@ -109,6 +110,32 @@ describe('sweep of logs', () => {
     // A log of which only seals are left costs no more deletions.
     expect(await runSweepLogs(world.ports, { channel: CHANNEL }, BUDGET)).toMatchObject({ isDone: true, logsSwept: 0 });
     expect(world.stored(1)).toEqual([seal]);
+  });
+
+  test('G9: a late chunk goes also where other zones hold a seal, and a seal that is on its way is spared', async () => {
+    const world = await worldOf();
+    await world.own();
+    await offload(world);
+    await runChunkGc(world.ports, { channel: CHANNEL }, BUDGET);
+    const [seal] = world.stored(1);
+    const [a, b] = world.zones.map((zone) => zone.stored.get(`${CHANNEL}/1`));
+    if (seal === undefined || a === undefined || b === undefined) throw new Error('the log has no seal');
+    const bytes = a.get(seal as Position);
+    const late = chunkAt({ channel: CHANNEL, epoch: epoch(1) }, seal, 10);
+    a.set(seal as Position, late);
+    a.set(position(seal + 1), chunkAt({ channel: CHANNEL, epoch: epoch(1) }, seal + 1, 10));
+    b.delete(seal as Position);
+    b.set(position(seal + 1), chunkAt({ channel: CHANNEL, epoch: epoch(1) }, seal + 1, 10));
+    // The seal of the second zone arrives between the look at it and the deletion.
+    const zone = world.zones[1];
+    if (zone === undefined || bytes === undefined) throw new Error('no zone');
+    zone.faults = {
+      before: ({ operation }) => {
+        if (operation === 'delete') b.set(seal as Position, bytes);
+      },
+    };
+    await runSweepLogs(world.ports, { channel: CHANNEL }, BUDGET);
+    expect([[...a.keys()], [...b.keys()]]).toEqual([[], [seal]]);
   });
 
   test('G9: logs that M lists, and those of its epoch and later, are left alone', async () => {

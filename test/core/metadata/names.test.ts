@@ -4,6 +4,7 @@ import { compareBytes, prefixEnd, successor } from '#core/base/byte-order.ts';
 import { openLink, streamRef } from '#core/metadata/schema.ts';
 import type { OffloadedPiece } from '#core/metadata/segment-index.ts';
 import { seqNum } from '#core/model/ids.ts';
+import type { Write } from '#core/ports/metadata-store.ts';
 import { BASIN_CONFIG, beforeNextCommit, CHANNEL, CONFIG, loseAnswers, piece, type World, world } from './support.ts';
 
 const B = 'basin-one';
@@ -193,6 +194,25 @@ describe('Streams', () => {
     expect(await streams.find(B, 's')).toBeUndefined();
     expect(await streams.deleting(10)).toEqual([]);
     expect((await streams.create(B, 's', CONFIG, CHANNEL)).stream.streamId).not.toBe(stream.streamId);
+  });
+
+  test('M13: the request that made a stream, arriving once more after its removal, does not bring the name back', async () => {
+    const made = await withBasin();
+    const { streams, segments } = made.repository;
+    let request: readonly Write[] = [];
+    made.store.faults = {
+      before: (call) => {
+        if (call.operation === 'commit') request = call.writes;
+      },
+    };
+    const { stream } = await streams.create(B, 's', CONFIG, CHANNEL);
+    made.store.faults = undefined;
+    await streams.markDeleting(B, 's', stream.streamId);
+    const seal = { ...piece(0, 0, 'a', { isSealed: true, lastTimestamp: 0n }), streamId: stream.streamId };
+    await segments.applyOffload({ key: 'a', bytes: 1 }, [seal]);
+    expect(await streams.remove({ basin: B, name: 's', streamId: stream.streamId })).toBe('removed');
+    expect(await made.store.commit(request)).toMatchObject({ committed: false });
+    expect(await streams.find(B, 's')).toBeUndefined();
   });
 
   test('M7: of two removals at once both find the stream removed, and the name is free', async () => {
