@@ -55,6 +55,7 @@ export interface CellConfig {
     readonly trim: number;
     readonly compact: number;
     readonly sweep: number;
+    readonly delete: number;
   };
   readonly jobBudgetMs: number;
   /** For jobs that walk over all streams, a part a run: they must not take the processor from appends. */
@@ -81,7 +82,7 @@ export const DEFAULT_CELL_CONFIG: CellConfig = {
   },
   retryDelayMs: { min: 10, max: 1_000 },
   offload: { backlogBytesMin: 16 * MIB, ageMsMin: 2_000, runBytesMax: 32 * MIB },
-  everyMs: { offload: 100, gc: 500, trim: 5_000, compact: 5_000, sweep: 60_000 },
+  everyMs: { offload: 100, gc: 500, trim: 5_000, compact: 5_000, sweep: 60_000, delete: 1_000 },
   jobBudgetMs: 5_000,
   walkBudgetMs: 200,
   readPlanAgeMs: 60_000,

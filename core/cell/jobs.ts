@@ -1,13 +1,14 @@
 // What the background of an embedded cell does, how often, and with which budget. The jobs themselves know nothing of this.
 
 import { runCompact } from '../jobs/compact.ts';
+import { runDelete } from '../jobs/delete.ts';
 import { runChunkGc, runObjectGc } from '../jobs/gc.ts';
 import { runOffload } from '../jobs/offload.ts';
 import { type ObjectCursor, runSweepLogs, runSweepObjects } from '../jobs/sweep.ts';
 import { runTrim } from '../jobs/trim.ts';
 import type { StreamCursor } from '../jobs/walk-streams.ts';
 import type { Repository } from '../metadata/repository.ts';
-import { streamRef } from '../metadata/schema.ts';
+import type { StreamRef } from '../model/append.ts';
 import { StoreError } from '../model/errors.ts';
 import type { Epoch, Position, ZoneId } from '../model/ids.ts';
 import type { CellPorts, OwnedChannel } from './cell.ts';
@@ -133,35 +134,17 @@ function walkJob({ config, ports, repository }: Context, name: string, everyMs: 
   };
 }
 
-const DELETING_PAGE = 100;
-
-/** Seals what is marked deleted and whose seal a crash may have prevented, then the streams of deleted basins. */
-function deletionJob(context: Context, channels: readonly OwnedChannel[]): Job {
-  const { repository, config } = context;
+function deletionJob({ ports, repository, config }: Context, channels: readonly OwnedChannel[]): Job {
+  const seal = async (ref: StreamRef): Promise<void> => {
+    await channels.find(({ id }) => id === ref.channel)?.channel.deleteStream(ref);
+  };
   return {
-    name: 'deletion',
-    everyMs: config.everyMs.trim,
+    name: 'delete',
+    everyMs: config.everyMs.delete,
     async run() {
-      for (const { streamId, basin, name } of await repository.streams.deleting(DELETING_PAGE)) {
-        const state = await repository.segments.readState(streamId, 'strong');
-        const stream = state?.isSealed ? undefined : await repository.streams.find(basin, name, 'strong');
-        if (stream === undefined || stream.streamId !== streamId) continue;
-        const ref = streamRef(stream);
-        await channels.find(({ id }) => id === ref.channel)?.channel.deleteStream(ref);
-      }
-      for (const { name, deletedAt } of (await repository.basins.list({ limit: DELETING_PAGE })).basins) {
-        if (deletedAt !== undefined) await emptyBasin(repository, name);
-      }
+      await runDelete({ ...ports, repository, seal }, {}, config.jobBudgetMs);
     },
   };
-}
-
-async function emptyBasin(repository: Repository, basin: string): Promise<void> {
-  const { streams } = await repository.streams.list(basin, { limit: DELETING_PAGE });
-  for (const { name, streamId, deletedAt } of streams) {
-    if (deletedAt === undefined) await repository.streams.markDeleting(basin, name, streamId);
-  }
-  if (streams.length === 0) await repository.basins.remove(basin);
 }
 
 /** A damaged zone that is only read goes once no log names it: soon after a start, too, as it takes up a zone's space. */

@@ -2,6 +2,7 @@
 //
 //   G7  An offload object is an orphan only once M.version has passed the one in its key, it is not pending, and no row names it.
 //   G8  A compaction's object is an orphan only if its stream's state, read after the object was seen, does not name it, and no row does.
+//   G10 What M should know of and does not is kept, and told; from then on no sweep deletes anything.
 
 import { invariant } from '../base/invariant.ts';
 import { objectOrigin } from '../format/keys.ts';
@@ -10,8 +11,8 @@ import type { ChannelState } from '../metadata/schema.ts';
 import type { ChannelId } from '../model/ids.ts';
 import { type JobPorts, NO_LEASE_MS } from './job-ports.ts';
 
-/** Those of `keys`, of objects that were seen before this is called, that nothing names and nothing can. */
-export async function orphansOf(ports: Pick<JobPorts, 'repository'>, keys: readonly string[]): Promise<readonly string[]> {
+/** Those of `keys`, of objects that were seen before this is called, that nothing names and nothing can; none where there is doubt. */
+export async function orphansOf(ports: Pick<JobPorts, 'repository' | 'trace'>, keys: readonly string[]): Promise<readonly string[]> {
   const channels = new Map<ChannelId, ChannelState | undefined>();
   const orphans: string[] = [];
   for (const key of keys) {
@@ -23,7 +24,12 @@ export async function orphansOf(ports: Pick<JobPorts, 'repository'>, keys: reado
     } else {
       const known = channels.get(origin.channel);
       const register = ports.repository.channel(origin.channel, NO_LEASE_MS);
-      const state = known !== undefined && known.version > origin.version ? known : await passed(register, origin.version);
+      const state: ChannelState | 'behind' | undefined =
+        known !== undefined && known.version > origin.version ? known : await passed(register, origin.version);
+      if (state === 'behind') {
+        await doubt(ports, `object ${key} was made under a later version of its channel's metadata than there is`);
+        return [];
+      }
       channels.set(origin.channel, state);
       if (state === undefined || state.pending?.object === origin.main) continue;
       invariant(state.version > origin.version, 'G7: nobody can name the object any more');
@@ -34,9 +40,23 @@ export async function orphansOf(ports: Pick<JobPorts, 'repository'>, keys: reado
   return orphans;
 }
 
-/** M with a version beyond `version`, moved on if need be; undefined: in doubt. */
-async function passed(register: ChannelRegister, version: number): Promise<ChannelState | undefined> {
+/** Notes that metadata is not what belongs to what was found, and tells it. (G10) */
+export async function doubt(ports: Pick<JobPorts, 'repository' | 'trace'>, found: string): Promise<void> {
+  await ports.repository.doubt.note(found);
+  tellDoubt(ports, found);
+}
+
+/** A person has to look, so it is told again with every run that deletes nothing for it. */
+export function tellDoubt(ports: Pick<JobPorts, 'trace'>, found: string): void {
+  const message = `metadata is older than what it describes, or another's; nothing is swept any more: ${found}`;
+  ports.trace.event('job.sweep.doubt.error', { message });
+}
+
+/** M with a version beyond `version`, moved on if need be; `behind`: nobody can have named that version; undefined: not now. */
+async function passed(register: ChannelRegister, version: number): Promise<ChannelState | 'behind' | undefined> {
   const state = await register.read();
+  // An object's key has the version that its maker read, and M never goes back.
+  if (state.version < version) return 'behind';
   if (state.state !== 'active') return undefined;
   return state.version > version ? state : await register.bump(state);
 }

@@ -3,15 +3,16 @@
 // It lists first and reads metadata strongly afterwards. What it deletes cannot be named any more by anyone, however long they slept.
 //
 //   G9  A log is an orphan only if its epoch is below M's and M does not list it; its seals stay for ever.
+//   G10 What M should know of and does not is kept, and told; from then on no sweep deletes anything.
 
 import { invariant } from '../base/invariant.ts';
 import type { Range } from '../base/range.ts';
 import { COMPACT_PREFIX, OFFLOAD_PREFIX } from '../format/keys.ts';
-import { type ChannelId, type Position, position } from '../model/ids.ts';
+import { type ChannelId, logName, type Position, position } from '../model/ids.ts';
 import type { StoredLog } from '../ports/chunk-log.ts';
 import type { ObjectPage } from '../ports/object-store.ts';
 import { deadlineOf, type JobPorts, NO_LEASE_MS, type Report } from './job-ports.ts';
-import { orphansOf } from './orphans.ts';
+import { doubt, orphansOf, tellDoubt } from './orphans.ts';
 
 export interface SweepObjectsReport extends Report {
   readonly listed: number;
@@ -40,14 +41,14 @@ export async function runSweepObjects(ports: ObjectPorts, request: SweepObjectsR
   const isOver = deadlineOf(ports, budgetMs);
   let listed = 0;
   let deleted = 0;
+  if (await isInDoubt(ports)) return { isDone: true, listed, deleted };
   let cursor: ObjectCursor | undefined = request.cursor ?? { prefix: OFFLOAD_PREFIX };
   while (cursor !== undefined) {
     const { prefix, page: at }: ObjectCursor = cursor;
     const page: ObjectPage = await ports.objects.list(prefix, at);
-    const orphans = await orphansOf(
-      ports,
-      page.objects.map(({ key }) => key),
-    );
+    const keys = page.objects.map(({ key }) => key);
+    const orphans = await orphansOf(ports, keys);
+    if (await isInDoubt(ports)) return { isDone: true, listed: listed + keys.length, deleted };
     if (orphans.length > 0) await ports.objects.delete(orphans);
     for (const key of orphans) ports.trace.event('sweep.object.deleted', { key });
     listed += page.objects.length;
@@ -56,6 +57,13 @@ export async function runSweepObjects(ports: ObjectPorts, request: SweepObjectsR
     if (cursor !== undefined && isOver()) return { isDone: false, listed, deleted, cursor };
   }
   return { isDone: true, listed, deleted };
+}
+
+/** G10 */
+async function isInDoubt(ports: Pick<JobPorts, 'repository' | 'trace'>): Promise<boolean> {
+  const found = await ports.repository.doubt.read();
+  if (found !== undefined) tellDoubt(ports, found);
+  return found !== undefined;
 }
 
 function following(prefix: string, page: string | undefined): ObjectCursor | undefined {
@@ -75,7 +83,7 @@ export interface SweepLogsReport extends Report {
 
 /** Deletes chunks of logs that M does not list: of owners that never published, and late ones of logs long offloaded. */
 export async function runSweepLogs(
-  ports: Pick<JobPorts, 'repository' | 'chunkLogs' | 'clock'>,
+  ports: Pick<JobPorts, 'repository' | 'chunkLogs' | 'clock' | 'trace'>,
   { channel }: SweepLogsRequest,
   budgetMs: number,
 ): Promise<SweepLogsReport> {
@@ -83,6 +91,11 @@ export async function runSweepLogs(
   const stored = await ports.chunkLogs.stored(channel);
   const state = await ports.repository.channel(channel, NO_LEASE_MS).read();
   let logsSwept = 0;
+  // An epoch writes only after M has it, and M was read after the zones were listed.
+  const beyond = stored.find(({ log }) => log.epoch > state.epoch);
+  if (beyond !== undefined)
+    await doubt(ports, `zone ${beyond.zone} holds chunks of ${logName(beyond.log)}; metadata knows of no such epoch`);
+  if (beyond !== undefined || (await isInDoubt(ports))) return { isDone: true, logsSwept };
   for (const found of stored) {
     if (isOver()) return { isDone: false, logsSwept };
     const { epoch } = found.log;

@@ -1,4 +1,4 @@
-// Applies trim points and retention to the segments of streams, and removes deleted streams once nothing is left of them.
+// Applies trim points and retention to the segments of streams.
 //
 // Retention goes by arrival time: timestamps of records are the client's, in whatever unit. Trimming is logical; the objects
 // go with gc.
@@ -7,7 +7,7 @@
 //   G6  Retention trims only rows whose every record arrived longer ago than the stream's age.
 
 import { invariant } from '../base/invariant.ts';
-import type { DeletingStream, SegmentRow, StreamInfo, StreamState } from '../metadata/schema.ts';
+import type { SegmentRow, StreamInfo } from '../metadata/schema.ts';
 import { UNLINK_ROWS_MAX } from '../metadata/segment-index.ts';
 import type { SeqNum, StreamId } from '../model/ids.ts';
 import { deadlineOf, type JobPorts, type Report } from './job-ports.ts';
@@ -20,28 +20,19 @@ export interface TrimRequest {
 
 export interface TrimReport extends Report {
   readonly rowsUnlinked: number;
-  readonly streamsRemoved: number;
   /** For the next run; absent: every stream was looked at. */
   readonly cursor?: StreamCursor;
 }
 
 type Ports = Pick<JobPorts, 'repository' | 'clock' | 'trace'>;
 
-const DELETING_PAGE = 100;
-
 export async function runTrim(ports: Ports, request: TrimRequest, budgetMs: number): Promise<TrimReport> {
   const isOver = deadlineOf(ports, budgetMs);
   let rowsUnlinked = 0;
-  let streamsRemoved = 0;
-  if (request.cursor === undefined) {
-    const removed = await removeDeleted(ports, isOver);
-    rowsUnlinked += removed.rowsUnlinked;
-    streamsRemoved += removed.streamsRemoved;
-  }
   const cursor = await walkStreams(ports.repository, request.cursor, isOver, async (stream) => {
     if (stream.deletedAt === undefined) rowsUnlinked += await trimStream(ports, stream, isOver);
   });
-  return { isDone: cursor === undefined, rowsUnlinked, streamsRemoved, ...(cursor === undefined ? {} : { cursor }) };
+  return { isDone: cursor === undefined, rowsUnlinked, ...(cursor === undefined ? {} : { cursor }) };
 }
 
 async function trimStream(ports: Ports, { basin, name, streamId, config }: StreamInfo, isOver: () => boolean): Promise<number> {
@@ -78,7 +69,12 @@ async function expiredEnd(ports: Ports, streamId: StreamId, first: readonly Segm
   return end;
 }
 
-async function unlinkBelowTrimPoint(ports: Ports, streamId: StreamId, isOver: () => boolean): Promise<number> {
+/** Unlinks rows of a stream that lie wholly below its trim point. Returns how many. */
+export async function unlinkBelowTrimPoint(
+  ports: Pick<JobPorts, 'repository'>,
+  streamId: StreamId,
+  isOver: () => boolean,
+): Promise<number> {
   const { segments } = ports.repository;
   let unlinked = 0;
   for (;;) {
@@ -95,32 +91,4 @@ async function unlinkBelowTrimPoint(ports: Ports, streamId: StreamId, isOver: ()
     unlinked += went;
     if (below.length < rows.length || rows.length < UNLINK_ROWS_MAX || isOver()) return unlinked;
   }
-}
-
-async function removeDeleted(ports: Ports, isOver: () => boolean): Promise<{ rowsUnlinked: number; streamsRemoved: number }> {
-  const { streams, segments } = ports.repository;
-  let rowsUnlinked = 0;
-  let streamsRemoved = 0;
-  let after: StreamId | undefined;
-  for (;;) {
-    const page: readonly DeletingStream[] = await streams.deleting(DELETING_PAGE, after);
-    for (const deleting of page) {
-      if (isOver()) return { rowsUnlinked, streamsRemoved };
-      const state = await segments.readState(deleting.streamId, 'strong');
-      if (state?.isSealed) rowsUnlinked += await empty(ports, deleting.streamId, state, isOver);
-      if ((await streams.remove(deleting)) !== 'removed') continue;
-      ports.trace.event('trim.stream.removed', { stream: deleting.streamId });
-      streamsRemoved += 1;
-    }
-    after = page.at(-1)?.streamId;
-    if (page.length < DELETING_PAGE || after === undefined) return { rowsUnlinked, streamsRemoved };
-  }
-}
-
-/** Trims all of a sealed stream. */
-async function empty(ports: Ports, streamId: StreamId, state: StreamState, isOver: () => boolean): Promise<number> {
-  const { segments } = ports.repository;
-  if (state.compacting !== undefined) await segments.abandonCompaction(streamId, state.compacting.object);
-  await segments.raiseTrimPoint(streamId, state.tail);
-  return await unlinkBelowTrimPoint(ports, streamId, isOver);
 }

@@ -7,10 +7,10 @@ import { rfc3339 } from '../base/rfc3339.ts';
 import { refused, type StoreError } from '../model/errors.ts';
 import type { BasinConfig } from '../model/stream-config.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Consistency, Item, MetadataStore, Write } from '../ports/metadata-store.ts';
+import type { Consistency, Item, Key, MetadataStore, Write } from '../ports/metadata-store.ts';
 import { decodeBasin, encodeBasin } from './codec.ts';
 import { type Attempt, listNames, type NamePage, replace, transact } from './conditional.ts';
-import { BASIN_GUARDS, BASINS, type BasinInfo, basinGuardKey, basinKey, streamsPartition } from './schema.ts';
+import { BASIN_GUARDS, BASINS, type BasinInfo, basinGuardKey, basinKey, DELETING_BASINS, streamsPartition } from './schema.ts';
 import { checkBasin } from './transitions.ts';
 
 export type Provisioned = 'created' | 'updated' | 'noop';
@@ -96,8 +96,15 @@ export class Basins {
       if (basin === undefined) throw basinNotFound(name);
       if (basin.deletedAt !== undefined) return { result: basin };
       const deleted: BasinInfo = { ...basin, deletedAt: rfc3339(this.#clock.now()) };
-      return { writes: [this.#change(basin, item, deleted), ...guards(name, 'deleting')], result: deleted };
+      const listed: Write = { kind: 'put', key: deletingBasinKey(name), fields: {} };
+      return { writes: [this.#change(basin, item, deleted), ...guards(name, 'deleting'), listed], result: deleted };
     });
+  }
+
+  /** Names of deleted basins that are not removed yet, in byte order; `after` is the last of the page before. */
+  async deleting(limit: number, after?: string): Promise<readonly string[]> {
+    const items = await this.#store.query(DELETING_BASINS, { start: after === undefined ? '' : `${after}\0` }, limit, 'strong');
+    return items.map(({ sort }) => sort);
   }
 
   /** Removes a deleted basin once no stream is left of it. */
@@ -111,7 +118,7 @@ export class Basins {
       if (streams.length > 0) return { result: 'not_empty' };
       const basinWrite: Write = { kind: 'delete', key: basinKey(name), when: { equals: { deletedAt: basin.deletedAt } } };
       const guardWrites = guardKeys(name).map((key): Write => ({ kind: 'delete', key }));
-      return { writes: [basinWrite, ...guardWrites], result: 'removed' };
+      return { writes: [basinWrite, ...guardWrites, { kind: 'delete', key: deletingBasinKey(name) }], result: 'removed' };
     });
   }
 
@@ -139,6 +146,10 @@ export function basinNotFound(name: string): StoreError {
 
 export function basinDeletionPending(name: string): StoreError {
   return refused('basin_deletion_pending', `basin "${name}" is being deleted`);
+}
+
+function deletingBasinKey(name: string): Key {
+  return { partition: DELETING_BASINS, sort: name };
 }
 
 function guardKeys(name: string) {

@@ -6,6 +6,7 @@ import type { MetadataStore } from '../ports/metadata-store.ts';
 import type { Random } from '../ports/random.ts';
 import { Basins } from './basins.ts';
 import { ChannelRegister } from './channel-register.ts';
+import { Doubt } from './doubt.ts';
 import { SegmentIndex } from './segment-index.ts';
 import { Streams } from './streams.ts';
 
@@ -13,12 +14,14 @@ export class Repository {
   readonly basins: Basins;
   readonly streams: Streams;
   readonly segments: SegmentIndex;
+  readonly doubt: Doubt;
   readonly #store: MetadataStore;
 
   constructor(store: MetadataStore, clock: Clock, random: Random) {
     this.#store = store;
     this.basins = new Basins(store, clock);
     this.streams = new Streams(store, clock, random);
+    this.doubt = new Doubt(store);
     this.segments = new SegmentIndex(store, clock);
   }
 

@@ -3,6 +3,7 @@
 // | item           | partition               | sort                    | written by                                  | deleted by          |
 // |----------------|-------------------------|-------------------------|---------------------------------------------|---------------------|
 // | basin          | basins                  | <basin>                 | api: create, ensure, configure, delete      | removal of a basin  |
+// | deleting basin | deleting-basins         | <basin>                 | with the deletion of a basin                | removal of a basin  |
 // | basin guard    | basin-guard/<basin>/<n> | g                       | with the basin: all 16 at once              | with the basin      |
 // | stream name    | streams/<basin>         | <name>                  | api: create, ensure, configure, delete      | removal of a stream |
 // | deleting       | deleting-streams        | <stream id>             | with the deletion of a name                 | removal of a stream |
@@ -13,6 +14,8 @@
 // | dead object    | dead-objects            | <ms, 16>/<object key>   | with the last row of an object              | gc                  |
 // | channel (M)    | channel/<channel>       | M                       | channel: claim, renew, publish, release;    | nobody              |
 // |                |                         |                         | offload: name, finish; gc: drop; sweep: bump |                    |
+// | doubt          | doubt                   | sweep                   | sweep                                       | a person            |
+// | tie            | data-folder             | identity                | host, at each start (adapters/node)         | nobody              |
 //
 // M is alone in its transactions. A stream's state outlives the stream by the purge age, marked `removedAt`: an offload
 // that slept meanwhile would otherwise take "no state" for a new stream. codec.ts turns these types into fields and back.
@@ -164,6 +167,7 @@ export interface ChannelState {
 
 export const BASINS = 'basins';
 export const DELETING_STREAMS = 'deleting-streams';
+export const DELETING_BASINS = 'deleting-basins';
 export const REMOVED_STREAMS = 'removed-streams';
 export const DEAD_OBJECTS = 'dead-objects';
 export const ROW_PREFIX = 'row/';
@@ -223,6 +227,10 @@ export function deadObjectKey(object: DeadObject): Key {
 
 export function channelKey(channel: ChannelId): Key {
   return { partition: `channel/${channel}`, sort: 'M' };
+}
+
+export function doubtKey(): Key {
+  return { partition: 'doubt', sort: 'sweep' };
 }
 
 /** Decimal, so that byte order is the order of time. */

@@ -76,7 +76,7 @@ function draw(dice: Dice, options: WorldOptions): Drawn {
       },
       retryDelayMs: { min: 5, max: config.pick([40, 200]) },
       offload: { backlogBytesMin: backlogBytesMax / 4, ageMsMin: config.pick([100, 600, 1_500]), runBytesMax: config.pick([1, 8]) * 1_024 },
-      everyMs: { offload: 60, gc: 400, trim: 900, compact: 700, sweep: 1_100 },
+      everyMs: { offload: 60, gc: 400, trim: 900, compact: 700, sweep: 1_100, delete: 900 },
       jobBudgetMs: 500,
       walkBudgetMs: 200,
       readPlanAgeMs: 16_000,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { runDelete } from '#core/jobs/delete.ts';
 import { runOffload } from '#core/jobs/offload.ts';
 import { runTrim } from '#core/jobs/trim.ts';
 import { CHANNEL, frameOf, idOf, JobWorld, sealOf } from './world.ts';
@@ -74,26 +75,14 @@ describe('trim', () => {
     for (const stream of [1, 2, 3]) expect(await world.ranges(stream)).toEqual([]);
   });
 
-  test('a deleted stream is removed once its seal is offloaded, with all its rows', async () => {
-    const world = await threeRows('infinite');
-    const { streams } = world.repository;
-    await streams.markDeleting('test-basin', 'stream-1', idOf(1));
-    expect(await runTrim(world.ports, {}, BUDGET)).toMatchObject({ streamsRemoved: 0 });
-    expect(await world.ranges(1)).toHaveLength(3);
-    await world.append(sealOf(1, 6));
-    await offload(world);
-    expect(await runTrim(world.ports, {}, BUDGET)).toMatchObject({ streamsRemoved: 1, rowsUnlinked: 3 });
-    expect(await streams.find('test-basin', 'stream-1')).toBeUndefined();
-    expect(await world.ranges(1)).toEqual([]);
-  });
-
   test('a deletion of which only the seal was made, and not the mark on the name, is completed', async () => {
     const world = await threeRows('infinite');
     await world.append(sealOf(1, 6));
     await offload(world);
     const { streams } = world.repository;
     expect(await streams.find('test-basin', 'stream-1')).toMatchObject({ streamId: idOf(1) });
-    for (let runs = 0; runs < 2; runs += 1) await runTrim(world.ports, {}, BUDGET);
+    await runTrim(world.ports, {}, BUDGET);
+    await runDelete(world.ports, {}, BUDGET);
     expect(await streams.find('test-basin', 'stream-1')).toBeUndefined();
     expect(await world.ranges(1)).toEqual([]);
   });

@@ -104,10 +104,10 @@ export function frameOf(spec: FrameSpec): Frame {
   return whole(header, batch.bytes);
 }
 
-export function sealOf(stream: number, at: number): Frame {
+export function sealOf(stream: number | StreamId, at: number): Frame {
   const header: FrameHeader = {
     kind: 'seal',
-    streamId: idOf(stream),
+    streamId: typeof stream === 'number' ? idOf(stream) : stream,
     streamlet: 0 as StreamletNumber,
     first: at as SeqNum,
     count: 0,
