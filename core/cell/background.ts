@@ -23,7 +23,9 @@ export class Background {
     this.#jobs = listJobs(ports, config, repository, channels);
   }
 
+  /** Again: nothing. */
   start(): void {
+    if (this.#running.length > 0) return;
     this.#running = this.#jobs.map((job) => this.#repeat(job));
   }
 

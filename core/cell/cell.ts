@@ -7,7 +7,7 @@ import type { Proof } from '../channel/takeover.ts';
 import { createChunkLogs } from '../chunk/logs.ts';
 import { Repository } from '../metadata/repository.ts';
 import type { StreamRef } from '../model/append.ts';
-import { refused } from '../model/errors.ts';
+import { refused, StoreError } from '../model/errors.ts';
 import { type ChannelId, channelId, type ZoneId } from '../model/ids.ts';
 import type { StorageClass } from '../model/stream-config.ts';
 import type { Checksum } from '../ports/checksum.ts';
@@ -103,25 +103,43 @@ function place(channels: readonly OwnedChannel[], storageClass: StorageClass): C
   return owned.id;
 }
 
-/** How long one channel that cannot be taken over keeps those from serving that were. */
+/** How long channels that cannot be taken over keep those from serving that were, and the background from making room. */
 const OPEN_MS_MAX = 5_000;
 
-async function opened(clock: Clock, channels: readonly OwnedChannel[], proof: Proof): Promise<void> {
-  const opening = channels.map(({ channel }) => channel.open(proof));
+/**
+ * Takes the channels over. Resolves once all are, or some for a while. A channel whose log is damaged stays out of use, and says so.
+ *
+ * @throws StoreError `corrupt` when that is true of all.
+ */
+async function opened(ports: CellPorts, channels: readonly OwnedChannel[], proof: Proof): Promise<void> {
+  const { clock, trace } = ports;
+  const opening = channels.map(({ id, channel }) =>
+    channel.open(proof).catch((error: unknown) => {
+      if (!(error instanceof StoreError)) throw error;
+      trace.event('channel.halted', { channel: id, code: error.code, message: error.message });
+      throw error;
+    }),
+  );
   const over = new AbortController();
   const enough = Promise.any(opening).then(() => clock.sleep(OPEN_MS_MAX, over.signal));
-  // All of them may fail, and one may fail later: its channel has told it then, and stays out of use.
   enough.catch(() => undefined);
-  await Promise.race([Promise.all(opening), enough]).finally(() => over.abort());
+  const all = Promise.allSettled(opening);
+  await Promise.race([all, enough]).finally(() => over.abort());
+  if (channels.some(({ channel }) => channel.isReady)) return;
+  for (const outcome of await all) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 export interface Cell {
   readonly settings: ServiceSettings;
   readonly service: Service;
   readonly channels: readonly OwnedChannel[];
+  /** Whether streams of the first storage class can be appended to and followed. */
+  readonly isServing: boolean;
   /**
-   * Takes every channel over, then starts the background jobs. Rejects when a channel's log is corrupt. One whose disk is full,
-   * say, does not keep the others from serving.
+   * Takes every channel over, and starts the background jobs. One whose disk is full, or whose log is damaged, does not keep the
+   * others from serving.
+   *
+   * @throws StoreError `corrupt` when no channel can be used.
    */
   open(proof: Proof): Promise<void>;
   /** Ends the jobs, drains and releases the channels. */
@@ -158,8 +176,13 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
     settings,
     service,
     channels,
+    get isServing() {
+      return channels[0]?.channel.isReady === true;
+    },
     async open(proof) {
-      await opened(clock, channels, proof);
+      // Channels that wait for room on a disk get it from the background.
+      const late = clock.after(OPEN_MS_MAX, () => background.start());
+      await opened(ports, channels, proof).finally(() => late.cancel());
       background.start();
     },
     async close() {

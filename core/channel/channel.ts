@@ -256,13 +256,19 @@ export class Channel {
   }
 
   async #becomeOwner(proof: Proof): Promise<void> {
-    while (!this.#isClosing) {
+    const { leaseMs } = this.#config;
+    // Each attempt takes an epoch: the longer it has been in vain, the fewer.
+    for (let pauseMs = leaseMs / 20; !this.#isClosing; pauseMs = Math.min(2 * pauseMs, leaseMs / 2)) {
       try {
         await this.#takeOver(proof);
         return;
       } catch (error) {
-        if (this.#report(error).code === 'corrupt') throw error;
-        await this.#deps.clock.sleep(this.#config.leaseMs / 20, this.#stop.signal).catch(() => undefined);
+        const failure = this.#report(error);
+        if (failure.code === 'corrupt') {
+          this.#isHalted = failure;
+          throw error;
+        }
+        await this.#deps.clock.sleep(pauseMs, this.#stop.signal).catch(() => undefined);
       }
     }
   }

@@ -12,7 +12,8 @@ export const PATIENCE_TIMEOUTS = 2;
 
 /** Says that too few zones answered. Nothing was decided: asking again is safe. */
 export function tooFewAnswered(what: string, cause: unknown): StoreError {
-  return new StoreError('unavailable', 'unknown', `too few zones answered: ${what}`, { cause });
+  const why = cause instanceof StoreError ? ` (${cause.message})` : '';
+  return new StoreError('unavailable', 'unknown', `too few zones answered: ${what}${why}`, { cause });
 }
 
 /**

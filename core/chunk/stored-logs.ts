@@ -46,11 +46,11 @@ async function logsIn(options: ChunkLogOptions, zone: ZoneId, channel: ChannelId
 async function holdingOf(options: ChunkLogOptions, zone: ZoneId, log: LogId): Promise<StoredLog | undefined> {
   const positions = await listPositions(options, log, zone);
   if (positions.length === 0) return undefined;
-  // No seal stands below a commit point, so that most chunks of a long log need not be looked at.
+  // No last seal stands below a commit point, so that most chunks of a long log need not be looked at.
   const floor = await commitPointIn(options, log, zone, 0 as Position);
   const undecided = positions.filter((at) => at >= floor);
   const seals: Position[] = [];
-  const chunks: Position[] = [];
+  const chunks = positions.filter((at) => at < floor);
   for (let i = 0; i < undecided.length; i += HEADERS_AT_ONCE) {
     const some = undecided.slice(i, i + HEADERS_AT_ONCE);
     const headers = await Promise.all(some.map((at) => getHeader(options, log, zone, at)));

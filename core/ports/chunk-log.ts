@@ -100,7 +100,7 @@ export interface StoredLog {
   readonly seals: readonly Position[];
   /** Positions that hold anything else than a seal. */
   readonly othersCount: number;
-  /** Those of them that are known to hold a valid data chunk, from the zone's commit point on. */
+  /** Those of them that may go one by one: valid chunks, and whatever lies below the commit point that the zone knows. */
   readonly chunks: readonly Position[];
   /** Exclusive end of what is stored. */
   readonly storedEnd: Position;
