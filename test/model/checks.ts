@@ -1,0 +1,119 @@
+// What is checked: configurations that must hold, situations that they must meet, and planted bugs that must be found.
+
+import type { Model } from './spin.ts';
+
+export interface Configuration extends Model {
+  readonly name: string;
+}
+
+export interface Situation extends Model {
+  readonly name: string;
+}
+
+export interface Variant {
+  readonly name: string;
+  /** The rules of docs/protocol.md without which it would be so. */
+  readonly rules: string;
+  /** The model that it is planted in; the second time with every landing as a step of its own. */
+  readonly models: readonly Model[];
+}
+
+const chunkLog = (...defines: string[]): Model => ({ file: 'chunk-log.pml', defines });
+const lease = (...defines: string[]): Model => ({ file: 'lease.pml', defines });
+
+export const QUICK: Configuration = { name: 'two owners and a zombie, 3 positions', ...chunkLog() };
+
+/** EPOCHS - 1 owners take over; the first owner, and each that was taken over, goes on putting at its epoch. */
+export const CONFIGURATIONS: readonly Configuration[] = [
+  QUICK,
+  { name: 'the same, 4 positions', ...chunkLog('POS=4') },
+  { name: 'the same, 4 positions, 3 in flight', ...chunkLog('POS=4', 'P=3') },
+  { name: 'every landing a step, one owner and a zombie', ...chunkLog('EAGER', 'EPOCHS=2') },
+  { name: 'every landing a step, two owners and a zombie, 2 positions', ...chunkLog('EAGER', 'POS=2') },
+  { name: 'a zone is wiped', ...chunkLog('WIPE') },
+  { name: 'a zone is wiped, every landing a step', ...chunkLog('WIPE', 'EAGER', 'EPOCHS=2') },
+  { name: 'any chunks of a zone are torn', ...chunkLog('TORN') },
+  { name: 'any chunks of a zone are torn, every landing a step', ...chunkLog('TORN', 'EAGER', 'EPOCHS=2') },
+  { name: 'offload, gc, sweep', ...chunkLog('OFFLOAD') },
+  { name: 'offload, gc, sweep of two streams', ...chunkLog('OFFLOAD', 'STREAMS=2', 'EPOCHS=2') },
+  { name: 'offload, gc, sweep, every landing and deletion a step', ...chunkLog('OFFLOAD', 'EAGER', 'EPOCHS=2') },
+  { name: 'offload, gc, sweep, and a zone is wiped', ...chunkLog('OFFLOAD', 'WIPE', 'EPOCHS=2') },
+  { name: 'offload, gc, sweep, and chunks are torn', ...chunkLog('OFFLOAD', 'TORN', 'EPOCHS=2') },
+  { name: 'answers by a barrier, 4 positions', ...chunkLog('STATEMENTS', 'EPOCHS=2', 'POS=4') },
+  { name: 'leases of three owners', ...lease('APPENDS=2') },
+];
+
+const met = (reach: string, model: Model): Situation => ({
+  name: reach.replaceAll('_', ' '),
+  file: model.file,
+  defines: [...model.defines, `REACH=${reach}`],
+});
+
+export const SITUATIONS: readonly Situation[] = [
+  met('whole_window_adopted', chunkLog()),
+  met('commit_point_raised', chunkLog()),
+  met('adopted_after_a_takeover_that_died', chunkLog()),
+  met('second_takeover', chunkLog()),
+  met('zombie_acknowledges_what_was_adopted', chunkLog('EAGER', 'EPOCHS=2')),
+  met('adopted_after_a_zone_was_wiped', chunkLog('WIPE')),
+  met('torn_everywhere_else_sealed', chunkLog('TORN')),
+  met('claim_while_an_offload_is_pending', chunkLog('OFFLOAD')),
+  met('rows_added_while_recovering', chunkLog('OFFLOAD')),
+  met('log_dropped', chunkLog('OFFLOAD')),
+  met('zombie_answers_by_a_barrier', chunkLog('STATEMENTS', 'EPOCHS=2')),
+  met('claimed_from_one_that_was_active', lease()),
+  met('last_chunk_adopted', lease()),
+  met('renewed_while_watched', lease()),
+  met('zombie_acknowledges_what_was_adopted', lease()),
+];
+
+function planted(name: string, rules: string, bugs: readonly string[], ...more: string[]): Variant {
+  const defines = ['BUG', ...bugs.map((bug) => `BUG_${bug}`), ...more];
+  const positions = more.includes('OFFLOAD') ? ['POS=2'] : [];
+  return { name, rules, models: [chunkLog(...defines), chunkLog(...defines, 'EAGER', 'EPOCHS=2', ...positions)] };
+}
+
+function plantedInLease(name: string, rules: string, bug: string): Variant {
+  return { name, rules, models: [lease('BUG', `BUG_${bug}`)] };
+}
+
+export const VARIANTS: readonly Variant[] = [
+  planted('R = 1', 'C7 C8 C9', ['R1']),
+  planted('W = 1', 'C1', ['W1']),
+  planted('a chunk is acknowledged before the one below it is committed', 'C1 C5 L4', ['ACK_OUT_OF_ORDER']),
+  planted('a late answer moves c: records are doubled', 'C8', ['LATE_ANSWER']),
+  planted('a late answer moves c: records are lost', 'C8', ['LATE_ANSWER', 'LATE_ANSWER_LOSES']),
+  planted('a position is empty where R zones are, unsealed', 'C9', ['ABSENT_IS_EMPTY']),
+  planted('c is not raised to what adopted headers say', 'C11', ['NO_RAISE']),
+  planted('a wiped zone counts', 'C7 Z4', ['WIPED_COUNTS'], 'WIPE'),
+  planted('torn is taken for absent', 'C10', ['TORN_IS_ABSENT'], 'TORN'),
+  planted('an epoch is resumed', 'C16 L7 M2', ['RESUME'], 'EPOCHS=2'),
+  planted('a barrier that was put before the request came', 'L5', ['EARLIER_BARRIER'], 'STATEMENTS', 'EPOCHS=2'),
+  planted('a publish without the condition on the version', 'M1 M3 M4 L9', ['PUBLISH_WITHOUT_VERSION'], 'OFFLOAD'),
+  planted('replay after the publish', 'L8', ['REPLAY_AFTER_PUBLISH'], 'OFFLOAD'),
+  planted("a stale read of a stream's state", 'S4', ['STALE_STATE'], 'OFFLOAD'),
+  planted('an offload that does not start at base', 'O4 M6', ['OFFLOAD_NOT_FROM_BASE'], 'OFFLOAD', 'STREAMS=2'),
+  planted('a takeover that does not heed the pending offload', 'C8 M4', ['FLOOR_WITHOUT_PENDING'], 'OFFLOAD'),
+  planted('gc deletes the last seal', 'C13 G1', ['SEAL_DELETED'], 'OFFLOAD'),
+  planted('sweep deletes the last seal', 'C13 G9', ['SWEEP_TAKES_SEALS'], 'OFFLOAD'),
+  {
+    name: 'sweep takes the log of a takeover under way for an orphan',
+    rules: 'G9',
+    models: [
+      chunkLog('BUG', 'BUG_SWEEP_TAKES_THE_NEWEST', 'OFFLOAD'),
+      chunkLog('BUG', 'BUG_SWEEP_TAKES_THE_NEWEST', 'OFFLOAD', 'EAGER', 'POS=2', 'P=1'),
+    ],
+  },
+  plantedInLease('a claim without the lease counter', 'L7 M1', 'CLAIM_WITHOUT_COUNTER'),
+  plantedInLease('a claim that does not wait', 'L2', 'CLAIM_WITHOUT_WAITING'),
+  plantedInLease('a lease that counts from the answer', 'L1', 'LEASE_FROM_THE_ANSWER'),
+  plantedInLease('a lease without a margin for clock rates', 'L1 L2', 'NO_MARGIN'),
+  plantedInLease('a renewal that arrives late brings back an old counter', 'M1', 'LATE_RENEWAL'),
+  plantedInLease('a machine that was suspended trusts its monotonic clock', 'L3', 'TRUSTS_THE_MONOTONIC_CLOCK'),
+  plantedInLease('a tail is stated without lease or barrier', 'L5', 'STATES_WITHOUT_LEASE'),
+  plantedInLease('a tail is stated that is not committed', 'L5', 'STATES_THE_ASSIGNED'),
+  plantedInLease('an owner answers after its release', 'L6 L11', 'ANSWERS_AFTER_RELEASE'),
+];
+
+/** Found within a second or two each: what a test has time for. */
+export const QUICK_VARIANTS: readonly string[] = ['R = 1', 'W = 1', 'gc deletes the last seal', 'a claim without the lease counter'];
