@@ -50,15 +50,14 @@ async function holdingOf(options: ChunkLogOptions, zone: ZoneId, log: LogId): Pr
   const floor = await commitPointIn(options, log, zone, 0 as Position);
   const undecided = positions.filter((at) => at >= floor);
   const seals: Position[] = [];
-  const chunks = positions.filter((at) => at < floor);
   for (let i = 0; i < undecided.length; i += HEADERS_AT_ONCE) {
     const some = undecided.slice(i, i + HEADERS_AT_ONCE);
     const headers = await Promise.all(some.map((at) => getHeader(options, log, zone, at)));
     headers.forEach((header, j) => {
       const at = some[j];
-      if (at !== undefined && typeof header !== 'string') (header.kind === 'seal' ? seals : chunks).push(at);
+      if (at !== undefined && typeof header !== 'string' && header.kind === 'seal') seals.push(at);
     });
   }
   const storedEnd = positions.reduce((end, at) => Math.max(end, at + 1), 0) as Position;
-  return { zone, log, seals, othersCount: positions.length - seals.length, chunks, storedEnd };
+  return { zone, log, seals, othersCount: positions.length - seals.length, commitPoint: floor, storedEnd };
 }

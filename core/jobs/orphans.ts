@@ -2,7 +2,7 @@
 //
 //   G7  An offload object is an orphan only once M.version has passed the one in its key, it is not pending, and no row names it.
 //   G8  A compaction's object is an orphan only if its stream's state, read after the object was seen, does not name it, and no row does.
-//   G10 What M should know of and does not is kept, and told; from then on no sweep deletes anything.
+//   G11 What M should know of and does not is kept, and told; from then on no sweep deletes anything.
 
 import { invariant } from '../base/invariant.ts';
 import { objectOrigin } from '../format/keys.ts';
@@ -40,7 +40,7 @@ export async function orphansOf(ports: Pick<JobPorts, 'repository' | 'trace'>, k
   return orphans;
 }
 
-/** Notes that metadata is not what belongs to what was found, and tells it. (G10) */
+/** Notes that metadata is not what belongs to what was found, and tells it. (G11) */
 export async function doubt(ports: Pick<JobPorts, 'repository' | 'trace'>, found: string): Promise<void> {
   await ports.repository.doubt.note(found);
   tellDoubt(ports, found);

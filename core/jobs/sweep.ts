@@ -3,7 +3,7 @@
 // It lists first and reads metadata strongly afterwards. What it deletes cannot be named any more by anyone, however long they slept.
 //
 //   G9  A log is an orphan only if its epoch is below M's and M does not list it; its seals stay for ever.
-//   G10 What M should know of and does not is kept, and told; from then on no sweep deletes anything.
+//   G11 What M should know of and does not is kept, and told; from then on no sweep deletes anything.
 
 import { invariant } from '../base/invariant.ts';
 import type { Range } from '../base/range.ts';
@@ -59,7 +59,7 @@ export async function runSweepObjects(ports: ObjectPorts, request: SweepObjectsR
   return { isDone: true, listed, deleted };
 }
 
-/** G10 */
+/** G11 */
 async function isInDoubt(ports: Pick<JobPorts, 'repository' | 'trace'>): Promise<boolean> {
   const found = await ports.repository.doubt.read();
   if (found !== undefined) tellDoubt(ports, found);
@@ -109,15 +109,17 @@ export async function runSweepLogs(
 /**
  * Deletes everything that a zone holds of an orphan but seals; false when there was nothing else.
  *
- * @param seals of all zones: where others hold one, this zone's may still be on its way. Only a chunk that was seen there goes.
+ * @param seals of all zones. Where others hold one, this zone's may be on its way, or its chunk be torn; below its own commit
+ *   point no last seal comes any more.
  */
 async function emptyLog(ports: Pick<JobPorts, 'chunkLogs'>, found: StoredLog, seals: ReadonlySet<Position>): Promise<boolean> {
-  if (found.othersCount === 0) return false;
-  const { log, zone } = found;
-  const late = found.chunks.filter((at) => seals.has(at)).map((at) => ({ start: at, end: position(at + 1) }));
-  for (const range of [...around([...seals], found.storedEnd), ...late]) {
+  const { log, zone, commitPoint, storedEnd, othersCount } = found;
+  const spared = [...seals].filter((at) => at >= commitPoint);
+  const ranges = around(spared, storedEnd);
+  if (othersCount === 0 || ranges.length === 0) return false;
+  for (const range of ranges) {
     invariant(!found.seals.some((seal) => seal >= range.start && seal < range.end), 'G9: the seals stay');
-    await ports.chunkLogs.delete({ log, zones: [zone], base: found.storedEnd }, range);
+    await ports.chunkLogs.delete({ log, zones: [zone], base: storedEnd }, range);
   }
   return true;
 }

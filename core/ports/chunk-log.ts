@@ -100,8 +100,8 @@ export interface StoredLog {
   readonly seals: readonly Position[];
   /** Positions that hold anything else than a seal. */
   readonly othersCount: number;
-  /** Those of them that may go one by one: valid chunks, and whatever lies below the commit point that the zone knows. */
-  readonly chunks: readonly Position[];
+  /** The greatest that a chunk of the zone records: no last seal stands below it. */
+  readonly commitPoint: Position;
   /** Exclusive end of what is stored. */
   readonly storedEnd: Position;
 }

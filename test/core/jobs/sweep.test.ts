@@ -78,6 +78,21 @@ describe('sweep of objects', () => {
     expect(await runSweepObjects(world.ports, {}, BUDGET)).toMatchObject({ listed: 2, deleted: 0 });
   });
 
+  test('G11: an object beyond what M knows is kept and told, and nothing is swept any more, also once M has passed it', async () => {
+    const world = await worldOf();
+    const { version } = await world.register.read();
+    const [orphan, beyond] = [offloadObjectKey(CHANNEL, version, NONCE), offloadObjectKey(CHANNEL, version + 1, NONCE)];
+    for (const key of [orphan, beyond]) await world.objects.put(key, []);
+    const told: unknown[] = [];
+    const trace = { event: (name: string, fields?: object) => told.push([name, fields]) };
+    for (let run = 0; run < 3; run += 1) {
+      expect(await runSweepObjects({ ...world.ports, trace }, {}, BUDGET)).toMatchObject({ isDone: true, deleted: 0 });
+      expect(told.at(-1)).toMatchObject(['job.sweep.doubt.error', { message: expect.stringContaining(beyond) }]);
+      await world.register.bump(await world.register.read());
+    }
+    expect([...world.objects.objects.keys()].sort()).toEqual([orphan, beyond].sort());
+  });
+
   test('G8: keeps the output of a compaction that runs, and deletes that of one that was given up', async () => {
     const world = await worldOf();
     await offload(world);
@@ -112,30 +127,25 @@ describe('sweep of logs', () => {
     expect(world.stored(1)).toEqual([seal]);
   });
 
-  test('G9: a late chunk goes also where other zones hold a seal, and a seal that is on its way is spared', async () => {
+  test('G9: a seal that is on its way to a zone is spared there, where others hold it', async () => {
     const world = await worldOf();
     await world.own();
     await offload(world);
     await runChunkGc(world.ports, { channel: CHANNEL }, BUDGET);
     const [seal] = world.stored(1);
-    const [a, b] = world.zones.map((zone) => zone.stored.get(`${CHANNEL}/1`));
-    if (seal === undefined || a === undefined || b === undefined) throw new Error('the log has no seal');
-    const bytes = a.get(seal as Position);
-    const late = chunkAt({ channel: CHANNEL, epoch: epoch(1) }, seal, 10);
-    a.set(seal as Position, late);
-    a.set(position(seal + 1), chunkAt({ channel: CHANNEL, epoch: epoch(1) }, seal + 1, 10));
-    b.delete(seal as Position);
-    b.set(position(seal + 1), chunkAt({ channel: CHANNEL, epoch: epoch(1) }, seal + 1, 10));
-    // The seal of the second zone arrives between the look at it and the deletion.
-    const zone = world.zones[1];
-    if (zone === undefined || bytes === undefined) throw new Error('no zone');
+    const [, zone] = world.zones;
+    const held = zone?.stored.get(`${CHANNEL}/1`);
+    const bytes = held?.get(seal as Position);
+    if (seal === undefined || zone === undefined || held === undefined || bytes === undefined) throw new Error('the log has no seal');
+    held.delete(seal as Position);
+    held.set(position(seal + 1), chunkAt({ channel: CHANNEL, epoch: epoch(1) }, seal + 1, 10));
     zone.faults = {
       before: ({ operation }) => {
-        if (operation === 'delete') b.set(seal as Position, bytes);
+        if (operation === 'delete') held.set(seal as Position, bytes);
       },
     };
     await runSweepLogs(world.ports, { channel: CHANNEL }, BUDGET);
-    expect([[...a.keys()], [...b.keys()]]).toEqual([[], [seal]]);
+    expect([...held.keys()]).toEqual([seal]);
   });
 
   test('G9: logs that M lists, and those of its epoch and later, are left alone', async () => {
@@ -144,6 +154,28 @@ describe('sweep of logs', () => {
     await world.append(frameOf({ stream: 1, first: 1, bodies: ['z'] }));
     expect(await runSweepLogs(world.ports, { channel: CHANNEL }, BUDGET)).toMatchObject({ logsSwept: 0 });
     expect([world.stored(1).length > 1, world.stored(2)]).toEqual([true, [0, 1]]);
+  });
+
+  test('G11: a log of an epoch that M does not know of is told, and no log is swept any more', async () => {
+    const world = await worldOf();
+    await world.own();
+    await offload(world);
+    await runChunkGc(world.ports, { channel: CHANNEL }, BUDGET);
+    const later = world.chunkLogs.openWriter({ channel: CHANNEL, epoch: epoch(9) }, ownerNonce('e'.repeat(32)), world.chunkLogs.zones(), {
+      committed: () => undefined,
+      deposed: () => undefined,
+      stalled: () => undefined,
+    });
+    later.write([new Uint8Array(10)]);
+    await later.stop();
+    const told: unknown[] = [];
+    const trace = { event: (name: string, fields?: object) => told.push([name, fields]) };
+    expect(await runSweepLogs({ ...world.ports, trace }, { channel: CHANNEL }, BUDGET)).toMatchObject({ logsSwept: 0 });
+    expect(told).toMatchObject([['job.sweep.doubt.error', { message: expect.stringContaining('express-0/9') }]]);
+    for (let i = 0; i < 8; i += 1) await world.own();
+    expect(await runSweepLogs({ ...world.ports, trace }, { channel: CHANNEL }, BUDGET)).toMatchObject({ logsSwept: 0 });
+    expect(told).toHaveLength(2);
+    expect(world.stored(9)).toContain(0);
   });
 
   test.each([

@@ -4,6 +4,7 @@ import { MemoryChunkStore } from '#core/adapters/memory/memory-chunk-store.ts';
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
 import type { ZoneSet } from '#core/cell/cell.ts';
 import type { ChunkStoreKind } from '#core/cell/config.ts';
+import { decodeChunkHeader } from '#core/format/chunk.ts';
 import { StoreError } from '#core/model/errors.ts';
 import { channelId, epoch, type LogId, logName, type Position, type ZoneId, zoneId } from '#core/model/ids.ts';
 import type { ChunkStore } from '#core/ports/chunk-store.ts';
@@ -64,6 +65,13 @@ export class Zones {
 
   get current(): readonly Zone[] {
     return this.#current;
+  }
+
+  isSealedSomewhere(log: LogId, at: Position): boolean {
+    return this.#current.some(({ store }) => {
+      const bytes = store.stored.get(logName(log))?.get(at);
+      return bytes !== undefined && decodeChunkHeader(bytes, zlibChecksum)?.kind === 'seal';
+    });
   }
 
   /** Everything in the slot is gone; an empty zone of another identity stands there. */
