@@ -5,6 +5,7 @@
 //
 //   Z3  What is stored at a position stays as it is until it is deleted; only a seal may replace it, and only if it is torn.
 //   Z4  A zone has the identity that was drawn when it was formatted; an emptied one is formatted again, with another.
+//   Z15 Whoever finds a chunk damaged says where it lies: nothing above this store knows, and a person needs it.
 
 import { invariant } from '../base/invariant.ts';
 import { contains, type Range } from '../base/range.ts';
@@ -21,6 +22,8 @@ import { decodeZoneId, drawZoneId, encodeZoneId } from './zone-identity.ts';
 
 /** The first chunks of a log are what a takeover writes again: on a full disk, a restart needs them. */
 const ADOPTED_MAX = 16;
+/** Damaged chunks that are told of by name; more are a disk that is gone. */
+const TOLD_MAX = 1_000;
 /** A seal meets a chunk that is deleted under its eyes at most this often before it gives up. */
 const SEAL_ATTEMPTS_MAX = 5;
 const DIGITS = 16;
@@ -34,6 +37,10 @@ export interface ObjectChunkStoreOptions {
   readonly name: string;
   readonly checksum: Checksum;
   readonly random: Random;
+  /** Where an object lies, for people: the path of a file. Default: its key. */
+  readonly placeOf?: (key: string) => string;
+  /** Told of every damaged chunk, once. */
+  readonly warn?: (message: string) => void;
 }
 
 /**
@@ -42,15 +49,20 @@ export interface ObjectChunkStoreOptions {
  * @throws StoreError `corrupt` when its identity cannot be read any more.
  */
 export async function openObjectChunkStore(options: ObjectChunkStoreOptions): Promise<ChunkStore> {
-  const { objects, prefix, name, checksum, random } = options;
+  const { objects, prefix, name, checksum, random, placeOf = (key) => `object ${key}` } = options;
   const key = `${prefix}zone`;
   const drawn = encodeZoneId(drawZoneId(name, random), checksum);
   const found = await objects.get(key);
   if (found === 'absent') await objects.put(key, [drawn], { ifAbsent: true });
   const bytes = found === 'absent' ? await objects.get(key) : found;
   const zone = bytes === 'absent' ? undefined : decodeZoneId(bytes, checksum);
-  if (zone === undefined) throw new StoreError('corrupt', 'none', `the identity of a zone is damaged: object ${key}`);
-  return new ObjectChunkStore(objects, prefix, zone, checksum);
+  if (zone === undefined) throw new StoreError('corrupt', 'none', `the identity of a zone is damaged: ${placeOf(key)}`);
+  const told = new Set<string>();
+  return new ObjectChunkStore(objects, prefix, zone, checksum, (torn) => {
+    if (told.has(torn) || told.size === TOLD_MAX) return;
+    told.add(torn);
+    options.warn?.(`no valid chunk is in ${placeOf(torn)}`);
+  });
 }
 
 class ObjectChunkStore implements ChunkStore {
@@ -59,12 +71,14 @@ class ObjectChunkStore implements ChunkStore {
   readonly #objects: ObjectStore;
   readonly #prefix: string;
   readonly #checksum: Checksum;
+  readonly #tellTorn: (key: string) => void;
 
-  constructor(objects: ObjectStore, prefix: string, zone: ZoneId, checksum: Checksum) {
+  constructor(objects: ObjectStore, prefix: string, zone: ZoneId, checksum: Checksum, tellTorn: (key: string) => void) {
     this.zone = zone;
     this.#objects = objects;
     this.#prefix = `${prefix}chunks/${zone}/`;
     this.#checksum = checksum;
+    this.#tellTorn = tellTorn;
   }
 
   async put(log: LogId, at: Position, chunk: Uint8Array): Promise<'stored' | 'occupied'> {
@@ -81,6 +95,7 @@ class ObjectChunkStore implements ChunkStore {
       if (bytes === 'absent') continue;
       const found = validChunk(bytes, log, at, 'whole', this.#checksum);
       if (found !== undefined) return found.kind === 'seal' ? 'sealed' : 'occupied';
+      this.#tellTorn(key);
       if (over === 'absent') return 'torn';
       // Z3: torn bytes never become valid by themselves, and two seals are the same bytes, so the last of them may win.
       await this.#objects.put(key, seal, { isUpkeep: true });
@@ -91,9 +106,12 @@ class ObjectChunkStore implements ChunkStore {
 
   async get(log: LogId, at: Position, part: ChunkPart = 'whole'): Promise<Uint8Array | Missing> {
     const range = part === 'header' ? { start: 0, end: CHUNK_HEADER_BYTES } : undefined;
-    const bytes = await this.#objects.get(this.#key(log, at), range);
+    const key = this.#key(log, at);
+    const bytes = await this.#objects.get(key, range);
     if (bytes === 'absent') return 'absent';
-    return validChunk(bytes, log, at, part, this.#checksum)?.bytes ?? 'torn';
+    const found = validChunk(bytes, log, at, part, this.#checksum);
+    if (found === undefined) this.#tellTorn(key);
+    return found?.bytes ?? 'torn';
   }
 
   async list(log: LogId, cursor?: string): Promise<{ positions: readonly Position[]; cursor?: string }> {

@@ -1,6 +1,7 @@
 // What the embedded cell keeps, and where: three direct-I/O zones, chunk files, segments, metadata, all below one data folder.
 
 import path from 'node:path';
+import { type DataFolder, openDataFolder } from '#core/adapters/node/data-folder.ts';
 import { openFileObjectStore } from '#core/adapters/node/file-object-store.ts';
 import { type FolderLock, lockFolder } from '#core/adapters/node/folder-lock.ts';
 import type { ProcessTrace } from '#core/adapters/node/process-trace.ts';
@@ -22,9 +23,7 @@ export interface Storage {
 export async function openStorage(dataDir: string, config: CellConfig, trace: ProcessTrace): Promise<Storage> {
   const lock: FolderLock = await lockFolder(dataDir);
   const at = (...parts: string[]) => path.join(path.resolve(dataDir), ...parts);
-  const metadata: SqliteMetadata = await openSqliteMetadata(at('metadata.db'), { hasReserve: true }, (isLow) =>
-    trace.event(isLow ? 'server.metadata.disk_full.error' : 'server.metadata.disk_full.over'),
-  );
+  const metadata = await openMetadata(path.resolve(dataDir), trace);
   trace.gauge('millrace_metadata_low', '1 while the disk is full: basins and streams are not made', {}, () => Number(metadata.isLow));
   const objects = await openFileObjectStore({ dir: at('segments'), random: systemRandom });
   const express = await openZones(at('zones'), config, trace);
@@ -35,6 +34,8 @@ export async function openStorage(dataDir: string, config: CellConfig, trace: Pr
     name: 'standard',
     checksum: zlibChecksum,
     random: systemRandom,
+    placeOf: (key) => chunkFiles.pathOf(key),
+    warn: (message) => trace.event('zone.damaged', { zone: 'standard', message }),
   });
   const standardZones: ZoneSet = {
     storageClass: 'standard',
@@ -58,4 +59,20 @@ export async function openStorage(dataDir: string, config: CellConfig, trace: Pr
       await lock.release();
     },
   };
+}
+
+/** Metadata that belongs to the folder: before anything else in it is opened, made or deleted. */
+async function openMetadata(dir: string, trace: ProcessTrace): Promise<SqliteMetadata> {
+  const metadataFile = path.join(dir, 'metadata.db');
+  const folder: DataFolder = await openDataFolder({ dir, metadataFile, random: systemRandom, checksum: zlibChecksum });
+  const metadata = await openSqliteMetadata(metadataFile, { hasReserve: true }, (isLow) =>
+    trace.event(isLow ? 'server.metadata.disk_full.error' : 'server.metadata.disk_full.over'),
+  );
+  try {
+    await folder.tie(metadata);
+  } catch (error) {
+    await metadata.close();
+    throw error;
+  }
+  return metadata;
 }

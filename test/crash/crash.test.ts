@@ -10,6 +10,7 @@ describe('kill -9 of the real process', () => {
     console.log(`npm run crash -- --rounds 20 --seed ${SEED}`);
     const report = await runCrashTest({ rounds: 20, seed: SEED, print: (line) => console.log(line) });
     expect(report.rounds).toBe(20);
+    expect(report.damages).toBeGreaterThan(0);
     expect(report.acknowledged).toBeGreaterThan(1_000);
   }, 180_000);
 });

@@ -113,6 +113,7 @@ class Life {
 
   async run(rounds: number, report: { rounds: number; acknowledged: number; damages: number; earlyKills: number }): Promise<void> {
     const zone = this.#prng.pick(ZONES);
+    let damages = 0;
     await this.#server.start();
     await this.#createStreams();
     for (let round = 0; round < rounds; round++) {
@@ -121,9 +122,11 @@ class Life {
       const acknowledged = this.#acknowledged() - before;
       report.acknowledged += acknowledged;
       let damage: string | undefined;
-      if (this.#options.damages !== false && this.#prng.chance(0.3)) {
+      // In a life of its full length, at least once.
+      const isDue = damages === 0 && round === ROUNDS_A_LIFE - 1;
+      if (this.#options.damages !== false && (this.#prng.chance(0.3) || isDue)) {
         damage = await damageZone(this.#server.dataDir, zone, this.#prng);
-        if (damage !== undefined) report.damages += 1;
+        if (damage !== undefined) damages += 1;
       }
       const earlyKills = await this.#restart();
       report.earlyKills += earlyKills;
@@ -134,6 +137,7 @@ class Life {
         `round ${report.rounds} of ${this.#options.rounds}: ${acknowledged} records acknowledged, ${records} read back${extras.map((text) => `; ${text}`).join('')}`,
       );
     }
+    report.damages += damages;
     await this.#stopAndVerify();
   }
 

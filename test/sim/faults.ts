@@ -57,6 +57,7 @@ export const FAULT_KINDS = [
   'stale-reads',
   'metadata-dark',
   'objects-dark',
+  'functions',
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
@@ -158,6 +159,17 @@ export class Nemesis {
     });
     this.#constant('stale-reads', (dice) => {
       this.scene.metadata.staleShare = dice.range(0.05, 0.7);
+    });
+    this.#constant('functions', (dice) => {
+      const everyMs = dice.range(60, 600);
+      const next = (): void => {
+        this.later(dice.gap(everyMs), () => {
+          const { processes } = this.scene.cluster;
+          if (processes.length > 0) dice.pick(processes).runJobs();
+          next();
+        });
+      };
+      next();
     });
     this.#constant('torn-writes', (dice) => {
       this.scene.zones.tornWrites = dice.range(0.002, 0.02);
@@ -335,6 +347,7 @@ export class Nemesis {
       torn += 1;
     }
     if (torn === 0) return;
+    zone.isDamaged = true;
     this.scene.situations.count('zone torn');
     this.scene.note(`${torn} chunks of ${zone.name} are torn`);
     this.tornIn.set(zone.slot, Math.max(...this.scene.audit.channels.map(({ epoch }) => epoch)));

@@ -2,8 +2,11 @@
 
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
 import type { Service } from '#core/api/service.ts';
-import { type Cell, createCell } from '#core/cell/cell.ts';
+import { type Cell, type CellPorts, createCell } from '#core/cell/cell.ts';
 import type { CellConfig, ChunkStoreKind } from '#core/cell/config.ts';
+import { runChunkGc } from '#core/jobs/gc.ts';
+import { runOffload } from '#core/jobs/offload.ts';
+import { Repository } from '#core/metadata/repository.ts';
 import { StoreError } from '#core/model/errors.ts';
 import type { Trace } from '#core/ports/trace.ts';
 import type { Audit } from './audit.ts';
@@ -48,6 +51,7 @@ export class Process {
   /** The newest epoch that it knows to have published. */
   epoch = 0;
   readonly #world: Surroundings;
+  readonly #ports: CellPorts;
   #isClosing = false;
 
   constructor(world: Surroundings, machine: Machine, dice: Dice, generation: number) {
@@ -57,18 +61,16 @@ export class Process {
     const { network, zones, objects, metadata, audit, kind, loop } = world;
     const { gate } = this;
     const place = machine.name;
-    this.cell = createCell(
-      {
-        clock: clockOf(loop, machine, gate),
-        random: dice.port(),
-        checksum: zlibChecksum,
-        trace: { event: (name, fields) => world.traced(this, name, fields) },
-        metadata: metadata.portFor(place, gate, network, audit),
-        objects: objects.portFor(place, gate, network, audit),
-        zones: [zones.setFor(place, gate, kind)],
-      },
-      world.config,
-    );
+    this.#ports = {
+      clock: clockOf(loop, machine, gate),
+      random: dice.port(),
+      checksum: zlibChecksum,
+      trace: { event: (name, fields) => world.traced(this, name, fields) },
+      metadata: metadata.portFor(place, gate, network, audit),
+      objects: objects.portFor(place, gate, network, audit),
+      zones: [zones.setFor(place, gate, kind)],
+    };
+    this.cell = createCell(this.#ports, world.config);
     this.cell.open('lease').catch((error: unknown) => world.crashed(this, error));
   }
 
@@ -83,6 +85,26 @@ export class Process {
   /** Whether it is the owner, as far as it knows. */
   get isOwner(): boolean {
     return this.isUp && this.cell.channels.some(({ channel }) => channel.isReady);
+  }
+
+  /** Jobs of the channels as a function runs them that owns nothing, and has nobody's word for what is committed. */
+  runJobs(): void {
+    const { config, crashed, traced } = this.#world;
+    const { metadata, clock, random } = this.#ports;
+    const repository = new Repository(metadata, clock, random);
+    for (const { id, logs } of this.cell.channels) {
+      const ports = { ...this.#ports, repository, chunkLogs: logs };
+      const run = async (): Promise<void> => {
+        await runOffload(ports, { channel: id, bytesMax: config.offload.runBytesMax }, config.jobBudgetMs);
+        await runChunkGc(ports, { channel: id }, config.jobBudgetMs);
+      };
+      this.gate.deliver(() => {
+        run().catch((error: unknown) => {
+          if (error instanceof StoreError) traced(this, 'job.failed', { job: 'function', code: error.code, message: error.message });
+          else crashed(this, error);
+        });
+      });
+    }
   }
 
   kill(): void {

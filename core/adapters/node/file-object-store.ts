@@ -30,8 +30,13 @@ export interface FileObjectStoreOptions {
   readonly files?: Files;
 }
 
+export interface FileObjects extends ObjectStore {
+  /** The file of an object, for people. */
+  pathOf(key: string): string;
+}
+
 /** Opens the store of a folder, and removes what unfinished puts of an earlier life left. */
-export async function openFileObjectStore(options: FileObjectStoreOptions): Promise<ObjectStore> {
+export async function openFileObjectStore(options: FileObjectStoreOptions): Promise<FileObjects> {
   const files = options.files ?? nodeFiles;
   const objects = path.join(options.dir, 'objects');
   const unfinished = path.join(options.dir, 'unfinished');
@@ -54,7 +59,7 @@ async function makeFolder(files: Files, folder: string): Promise<void> {
   await files.syncFolder(path.dirname(folder));
 }
 
-class FileObjectStore implements ObjectStore {
+class FileObjectStore implements FileObjects {
   readonly #files: Files;
   readonly #root: string;
   readonly #folders: DurableFolders;
@@ -68,6 +73,11 @@ class FileObjectStore implements ObjectStore {
     this.#folders = new DurableFolders(files, root);
     this.#largeFiles = new LargeFiles(files);
     this.#unfinished = unfinished;
+  }
+
+  pathOf(key: string): string {
+    checkObjectKey(key);
+    return objectPath(this.#root, key);
   }
 
   async put(key: string, parts: readonly Uint8Array[], options: PutOptions = {}): Promise<'stored' | 'occupied'> {
@@ -93,17 +103,18 @@ class FileObjectStore implements ObjectStore {
       return await closing(file, () => readRange(file, range));
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return 'absent';
-      throw storageError(error, `object ${key} cannot be read`, 'none');
+      throw storageError(error, `object ${key} (file ${target}) cannot be read`, 'none');
     }
   }
 
   async head(key: string): Promise<ObjectSummary | 'absent'> {
     checkObjectKey(key);
+    const target = objectPath(this.#root, key);
     try {
-      return { key, bytes: await this.#files.sizeOf(objectPath(this.#root, key)) };
+      return { key, bytes: await this.#files.sizeOf(target) };
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return 'absent';
-      throw storageError(error, `object ${key} cannot be read`, 'none');
+      throw storageError(error, `object ${key} (file ${target}) cannot be read`, 'none');
     }
   }
 
@@ -116,7 +127,7 @@ class FileObjectStore implements ObjectStore {
       // One key more than a page holds tells whether another page follows.
       await walkObjects(this.#files, this.#root, prefix, cursor, OBJECT_PAGE_MAX + 1, keys);
     } catch (error) {
-      throw storageError(error, `objects below "${prefix}" cannot be listed`, 'none');
+      throw storageError(error, `objects below "${prefix}" in ${this.#root} cannot be listed`, 'none');
     }
     const page = keys.slice(0, OBJECT_PAGE_MAX);
     await inParallel(page, async (key) => {
@@ -136,7 +147,7 @@ class FileObjectStore implements ObjectStore {
         await this.#files.unlink(target);
         folders.add(path.dirname(target));
       } catch (error) {
-        if (errorCode(error) !== 'ENOENT') throw storageError(error, `object ${key} cannot be deleted`, 'unknown');
+        if (errorCode(error) !== 'ENOENT') throw storageError(error, `object ${key} (file ${target}) cannot be deleted`, 'unknown');
       }
     });
     for (const folder of folders) {
@@ -150,7 +161,10 @@ class FileObjectStore implements ObjectStore {
     const free = await this.#files.freeBytes(this.#root).catch(() => Number.POSITIVE_INFINITY);
     const needed = bytesOf(parts) + FREE_BYTES_MIN;
     if (free >= needed) return;
-    throw refused('disk_full', `object ${key} cannot be written: the disk is full, ${free} bytes are left and ${needed} needed`);
+    throw refused(
+      'disk_full',
+      `object ${key} cannot be written below ${this.#root}: the disk is full, ${free} bytes are left and ${needed} needed`,
+    );
   }
 
   async #writeTemporary(temporary: string, parts: readonly Uint8Array[], key: string): Promise<void> {
@@ -182,7 +196,7 @@ class FileObjectStore implements ObjectStore {
     return this.#folders.within(folder, named).catch((error: unknown) => {
       // An error while it is named leaves open whether it was, but for the two that say no.
       const isRefused = !isNamed && (isDiskFull(error) || isTooManyOpen(error));
-      throw storageError(error, `object ${key} cannot be stored`, isRefused ? 'none' : 'unknown');
+      throw storageError(error, `object ${key} (file ${target}) cannot be stored`, isRefused ? 'none' : 'unknown');
     });
   }
 

@@ -30,7 +30,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   try {
     await mkdir(where, { recursive: true });
   } catch (error) {
-    throw new StoreError('storage', 'none', `The data folder ${where} cannot be made: ${messageOf(error)}`, { cause: error });
+    throw unusable(where, 'made', error);
   }
   const db = await lockedFile(where);
   // Only for people: a full disk must not keep the store from being opened.
@@ -53,7 +53,7 @@ async function lockedFile(where: string): Promise<DatabaseSync> {
   } catch (error) {
     db?.close();
     if (error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY) throw await taken(where);
-    throw new StoreError('storage', 'none', `The data folder ${where} cannot be locked: ${messageOf(error)}`, { cause: error });
+    throw unusable(where, 'locked', error);
   }
 }
 
@@ -64,6 +64,12 @@ async function taken(where: string): Promise<StoreError> {
     'unavailable',
     `The data folder ${where} is in use by ${who}. Stop that process, or choose another folder with MILLRACE_DATA_DIR.`,
   );
+}
+
+/** Most often the folder, or the disk, takes no writes of this user: then SQLite only says that it cannot open a file. */
+function unusable(where: string, what: 'made' | 'locked', error: unknown): StoreError {
+  const advice = 'Make sure that this user can write there, or choose another folder with MILLRACE_DATA_DIR.';
+  return new StoreError('storage', 'none', `The data folder ${where} cannot be ${what}: ${messageOf(error)}. ${advice}`, { cause: error });
 }
 
 function messageOf(error: unknown): string {

@@ -1,20 +1,24 @@
 // Items in one SQLite file, synchronously: what the worker writes with and the main thread reads with.
 //
-//   item := (partition TEXT, sort TEXT, fields TEXT), by primary key; text compares by its UTF-8 bytes; fields is JSON
+//   item := (partition TEXT, sort TEXT, fields TEXT, crc INTEGER), by primary key; text compares by its UTF-8 bytes;
+//           fields is JSON; crc as in sqlite-check.ts
 //
 //   M14  A commit is answered only after SQLite synced the log that holds it: WAL with synchronous = FULL.
 //   M16  Once the disk is full, what is left goes to upkeep; growth is refused until the reserve is whole again.
+//   M17  What an item's checksum does not cover is never served; the file is looked through whole before anything of it is.
 
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { invariant } from '../../base/invariant.ts';
 import { type ErrorCode, refused, StoreError } from '../../model/errors.ts';
 import type { CommitResult, Fields, Item, Key, Purpose, Write } from '../../ports/metadata-store.ts';
 import { applied, mayApply } from '../metadata-writes.ts';
+import { checkWhole, damagedItem, itemCrc } from './sqlite-check.ts';
 import { removeReserveFile, SqliteReserve } from './sqlite-reserve.ts';
 
 /** "MILL": what `file` and people see in the header. */
 const APPLICATION_ID = 0x4d494c4c;
-const FORMAT_VERSION = 1;
+/** 2: items have a checksum. */
+const FORMAT_VERSION = 2;
 /** Both connections together keep this small, however many items there are. Negative: KiB. */
 const CACHE_SIZE = -8192;
 const BUSY_TIMEOUT_MS = 5_000;
@@ -49,6 +53,8 @@ export interface Commit {
 }
 
 export function failureOf(error: unknown, path: string, effect: 'none' | 'unknown'): Failure {
+  // Ours already: an item that is damaged.
+  if (error instanceof StoreError) return { failure: error.code, effect, message: error.message };
   if (!(error instanceof Error) || !('errcode' in error)) throw error;
   const message = `metadata file ${path}: ${error.message}`;
   const code = Number(error.errcode) & 0xff;
@@ -79,13 +85,13 @@ export class SqliteItems {
     this.#db = hasReserve ? openedOnFullDisk(path, () => opened(path, access, options)) : opened(path, access, options);
     if (hasReserve) this.#reserve = new SqliteReserve(this.#db, path, options.pagesMax);
     const prepare = (sql: string): StatementSync => this.#db.prepare(sql);
-    this.#get = prepare('SELECT fields FROM items WHERE partition = ? AND sort = ?');
+    this.#get = prepare('SELECT fields, crc FROM items WHERE partition = ? AND sort = ?');
     if (access === 'write') {
-      const put = 'INSERT INTO items VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET fields = excluded.fields';
+      const put = 'INSERT INTO items VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET fields = excluded.fields, crc = excluded.crc';
       this.#put = prepare(put);
       this.#delete = prepare('DELETE FROM items WHERE partition = ? AND sort = ?');
     }
-    const from = 'SELECT sort, fields FROM items WHERE partition = ? AND sort >= ?';
+    const from = 'SELECT sort, fields, crc FROM items WHERE partition = ? AND sort >= ?';
     this.#queries = {
       ascending: [prepare(`${from} ORDER BY sort LIMIT ?`), prepare(`${from} AND sort < ? ORDER BY sort LIMIT ?`)],
       descending: [prepare(`${from} ORDER BY sort DESC LIMIT ?`), prepare(`${from} AND sort < ? ORDER BY sort DESC LIMIT ?`)],
@@ -106,7 +112,10 @@ export class SqliteItems {
     const { start, end, reverse } = range;
     const [toEnd, toBound] = this.#queries[reverse ? 'descending' : 'ascending'];
     const rows = end === undefined ? toEnd.all(partition, start, limit) : toBound.all(partition, start, end, limit);
-    return rows.map((row) => ({ partition, sort: String(row['sort']), fields: this.#parse(row['fields']) }));
+    return rows.map((row) => {
+      const sort = String(row['sort']);
+      return { partition, sort, fields: this.#parse(partition, sort, row) };
+    });
   }
 
   /** Whether the disk has been full, and has no room for the reserve yet. */
@@ -183,21 +192,23 @@ export class SqliteItems {
     if (write.kind === 'check') return undefined;
     const fields = applied(write, current);
     if (fields === undefined) this.#delete.run(partition, sort);
-    else this.#put.run(partition, sort, JSON.stringify(fields));
+    else {
+      const json = JSON.stringify(fields);
+      this.#put.run(partition, sort, json, itemCrc(partition, sort, json));
+    }
     return fields === undefined ? undefined : { partition, sort, fields };
   }
 
   #fields({ partition, sort }: Key): Fields | undefined {
     const row = this.#get.get(partition, sort);
-    return row === undefined ? undefined : this.#parse(row['fields']);
+    return row === undefined ? undefined : this.#parse(partition, sort, row);
   }
 
-  #parse(json: unknown): Fields {
-    try {
-      return JSON.parse(String(json)) as Fields;
-    } catch (error) {
-      throw new StoreError('corrupt', 'none', `metadata file ${this.#path} holds an item that is not JSON`, { cause: error });
-    }
+  /** M17 */
+  #parse(partition: string, sort: string, row: Readonly<Record<string, unknown>>): Fields {
+    const json = String(row['fields']);
+    if (itemCrc(partition, sort, json) !== row['crc']) throw damagedItem(this.#path, partition, sort);
+    return JSON.parse(json) as Fields;
   }
 }
 
@@ -240,13 +251,15 @@ function prepareToWrite(db: DatabaseSync, path: string, pagesMax: number | undef
   if (!isNew && (applicationId !== APPLICATION_ID || version !== FORMAT_VERSION)) {
     throw refused('corrupt', `${path} is not a metadata file of this version (${version}); move it away, or use the version that made it`);
   }
+  if (!isNew) checkWhole(db, path);
   db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${WAL_BYTES_KEPT_MAX}`);
   if (pagesMax !== undefined) db.exec(`PRAGMA max_page_count = ${pagesMax}`);
   // Nothing is written to a file that is ready: a full disk must not keep it from being opened.
   if (!isNew) return;
   db.exec(`
     BEGIN IMMEDIATE;
-    CREATE TABLE items (partition TEXT NOT NULL, sort TEXT NOT NULL, fields TEXT NOT NULL, PRIMARY KEY (partition, sort)) WITHOUT ROWID;
+    CREATE TABLE items (partition TEXT NOT NULL, sort TEXT NOT NULL, fields TEXT NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (partition, sort))
+      WITHOUT ROWID;
     PRAGMA application_id = ${APPLICATION_ID};
     PRAGMA user_version = ${FORMAT_VERSION};
     COMMIT;

@@ -54,6 +54,15 @@ describe('the file-system object store', () => {
     expect(await store.put('a', [large])).toBe('stored');
   });
 
+  test('an error names the file', async () => {
+    const disk = lossyDisk('/disk');
+    const store = await openFileObjectStore({ dir: '/disk/store', random, files: disk.files });
+    await store.put('a/b', [text('1')]);
+    disk.fail('open', 'EIO');
+    await expect(store.get('a/b')).rejects.toThrow('/disk/store/objects/a/b@');
+    expect(store.pathOf('a/b')).toBe('/disk/store/objects/a/b@');
+  });
+
   test('keeps no temporary file and no empty folder behind', async () => {
     const dir = folderOfTest();
     const store = await openFileObjectStore({ dir, random });

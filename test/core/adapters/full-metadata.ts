@@ -36,10 +36,12 @@ function commit(write: Write, purpose: Purpose = 'upkeep'): string {
 }
 
 const key = (partition: string, number: number) => ({ partition, sort: String(number) });
+/** Its size does not change: an item that grows may take a page of its own, and none may be free. */
+const renewed = (i: number) => ({ leaseCounter: UPDATES + i });
 const put = (partition: string, number: number): Write => ({
   kind: 'put',
   key: key(partition, number),
-  fields: { filler: 'x'.repeat(300) },
+  fields: { filler: 'x'.repeat(300), ...renewed(0) },
 });
 
 for (let i = 0; i < 100; i += 1) commit(put('kept', i));
@@ -56,7 +58,7 @@ while (rowBeyond === 'committed') {
 }
 let updatesRefused = 0;
 for (let i = 0; i < UPDATES; i += 1) {
-  const update: Write = { kind: 'update', key: key('kept', i % 100), set: { leaseCounter: i } };
+  const update: Write = { kind: 'update', key: key('kept', i % 100), set: renewed(i) };
   if (commit(update) !== 'committed') updatesRefused += 1;
 }
 for (let i = 0; i < 1_000; i += 1) commit({ kind: 'delete', key: key('rows', i) });

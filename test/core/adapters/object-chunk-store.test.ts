@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { MemoryObjectStore } from '#core/adapters/memory/memory-object-store.ts';
 import { openFileObjectStore } from '#core/adapters/node/file-object-store.ts';
@@ -8,7 +9,7 @@ import { type LogId, type Position, position } from '#core/model/ids.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import { chunkAt, chunkStoreContract, LOG, positionsOf } from '../../contract/chunk-store.ts';
 import { keysOf, text } from '../../contract/object-store.ts';
-import { temporaryFolder } from './support.ts';
+import { folderOfTest, temporaryFolder } from './support.ts';
 
 const common = { prefix: 'z/', name: 'zone-a', checksum, random };
 
@@ -63,6 +64,29 @@ describe('a zone over objects', () => {
     const objects = new MemoryObjectStore();
     await objects.put('z/zone', [text('millrace-zone 1 zone-a-0 00000000\n')]);
     await expect(openObjectChunkStore({ ...common, objects })).rejects.toThrow('object z/zone');
+  });
+
+  test('Z15: a damaged chunk is told of by its file, once', async () => {
+    const objects = await openFileObjectStore({ dir: folderOfTest(), random });
+    const told: string[] = [];
+    const placeOf = (key: string) => objects.pathOf(key);
+    const store = await openObjectChunkStore({ ...common, objects, placeOf, warn: (message) => told.push(message) });
+    for (const at of [0, 1]) await store.put(LOG, position(at), chunkAt(LOG, at));
+    await tear(objects, LOG, position(1));
+    expect([(await store.get(LOG, position(0))) === 'torn', told]).toEqual([false, []]);
+    for (let i = 0; i < 3; i += 1) expect(await store.get(LOG, position(1))).toBe('torn');
+    expect(await store.seal(LOG, position(1), 'absent')).toBe('torn');
+    const [file = ''] = told.map((message) => /^no valid chunk is in (.*)$/.exec(message)?.[1] ?? '');
+    expect(told).toHaveLength(1);
+    expect(readFileSync(file).length).toBeGreaterThan(0);
+    expect(file).toMatch(/0000000000000001@$/);
+  });
+
+  test('Z15: a damaged identity is told of by its file', async () => {
+    const objects = await openFileObjectStore({ dir: folderOfTest(), random });
+    await objects.put('z/zone', [text('millrace-zone 1 zone-a-0 00000000\n')]);
+    const opening = openObjectChunkStore({ ...common, objects, placeOf: (key) => objects.pathOf(key) });
+    await expect(opening).rejects.toThrow(objects.pathOf('z/zone'));
   });
 
   test('ignores objects that it did not write', async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -136,6 +136,70 @@ describe('SqliteMetadata', () => {
     foreign.exec('CREATE TABLE other (x)');
     foreign.close();
     await expect(openSqliteMetadata(file)).rejects.toMatchObject({ code: 'corrupt', message: expect.stringContaining(file) });
+  });
+
+  /** Changes bytes of the closed file, as a disk that rots would. */
+  async function flip(from: string, to: string): Promise<void> {
+    const bytes = await readFile(file);
+    let at = bytes.indexOf(from);
+    expect(at).toBeGreaterThan(0);
+    // Also what lies in the free space of a page.
+    for (; at >= 0; at = bytes.indexOf(from, at + 1)) bytes.write(to, at);
+    await writeFile(file, bytes);
+  }
+
+  async function fill(): Promise<void> {
+    const opened = await openSqliteMetadata(file);
+    const fields = { trimPoint: 0, text: 'ä€😀 "\n\0' };
+    const puts = Array.from(
+      { length: 300 },
+      (_, i): Write => ({ kind: 'put', key: { partition: 'channel', sort: `k${i} ä` }, fields: { ...fields, i } }),
+    );
+    for (const write of puts) await opened.commit([write]);
+    await opened.close();
+  }
+
+  test('M17: one changed bit in a value or a key is found when the file is opened, and told by item and file', async () => {
+    await fill();
+    const good = await readFile(file);
+    for (const [from, to, item] of [
+      [',"i":117', ',"i":317', '"channel" "k117 ä"'],
+      ['channelk8 ', 'channelk: ', '"channel" "k: ä"'],
+      ['channelk200 ', 'channdlk200 ', '"channdl" "k200 ä"'],
+    ] as const) {
+      await flip(from, to);
+      const error = await openSqliteMetadata(file).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: 'corrupt', effect: 'none' });
+      expect((error as StoreError).message).toContain(`${file} is damaged`);
+      expect((error as StoreError).message).toContain(item);
+      await writeFile(file, good);
+    }
+    store = await openSqliteMetadata(file);
+    expect(await store.query('channel', { start: '' }, 1_000, 'strong')).toHaveLength(300);
+  });
+
+  test('M17: a damaged page is found when the file is opened', async () => {
+    await fill();
+    const bytes = await readFile(file);
+    const pageBytes = 4_096;
+    bytes.fill(0x5a, 3 * pageBytes, 3 * pageBytes + 8);
+    await writeFile(file, bytes);
+    await expect(openSqliteMetadata(file)).rejects.toMatchObject({ code: 'corrupt', message: expect.stringContaining(file) });
+  });
+
+  test('M17: damage after the file was opened fails what reads it, a commit too, and nothing else', async () => {
+    await fill();
+    const opened = await openSqliteMetadata(file);
+    store = opened;
+    const rot = new DatabaseSync(file, { timeout: 5_000 });
+    rot.exec(`UPDATE items SET fields = replace(fields, '"trimPoint":0', '"trimPoint":8') WHERE sort = 'k7 ä'`);
+    rot.close();
+    const key = { partition: 'channel', sort: 'k7 ä' };
+    const damaged = { code: 'corrupt', effect: 'none', message: expect.stringContaining('"k7 ä"') };
+    await expect(opened.get(key, 'strong')).rejects.toMatchObject(damaged);
+    await expect(opened.query('channel', { start: '' }, 1_000, 'strong')).rejects.toMatchObject(damaged);
+    await expect(opened.commit([{ kind: 'update', key, set: { trimPoint: 9 } }])).rejects.toMatchObject(damaged);
+    expect((await opened.commit([{ kind: 'update', key: { ...key, sort: 'k8 ä' }, set: { trimPoint: 9 } }])).committed).toBe(true);
   });
 
   test('a folder that is not there is refused with a StoreError', async () => {
