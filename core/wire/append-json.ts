@@ -10,7 +10,7 @@ import { RecordBatchBuilder } from '../format/record.ts';
 import type { AppendAck } from '../model/append.ts';
 import { refused } from '../model/errors.ts';
 import type { StreamPosition } from '../model/ids.ts';
-import { FENCING_TOKEN_BYTES_MAX } from '../model/limits.ts';
+import { BATCH_METERED_BYTES_MAX, FENCING_TOKEN_BYTES_MAX } from '../model/limits.ts';
 import { type AppendInput, appendConditions } from './append-input.ts';
 import { decodeBase64 } from './base64.ts';
 import { halves, JsonScanner } from './json-scanner.ts';
@@ -40,7 +40,8 @@ class AppendJsonDecoder {
     this.#json = new JsonScanner(bytes);
     this.#format = format;
     this.#source = bytes;
-    this.#builder = new RecordBatchBuilder(bytes.length);
+    // A request may be longer than any batch: spaces, escapes, fields that are ignored.
+    this.#builder = new RecordBatchBuilder(Math.min(bytes.length, 2 * BATCH_METERED_BYTES_MAX));
   }
 
   decode(): AppendInput {

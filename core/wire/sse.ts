@@ -26,8 +26,8 @@ export function nextEventId(before: EventId | undefined, batch: ReadBatch): Even
   const run = batch.runs.at(-1);
   return {
     seqNum: run === undefined ? (before?.seqNum ?? 0) : run.first + run.count - 1,
-    count: (before?.count ?? 0) + batch.count,
-    bytes: (before?.bytes ?? 0) + batch.meteredBytes,
+    count: Math.min((before?.count ?? 0) + batch.count, Number.MAX_SAFE_INTEGER),
+    bytes: Math.min((before?.bytes ?? 0) + batch.meteredBytes, Number.MAX_SAFE_INTEGER),
   };
 }
 
@@ -49,14 +49,15 @@ export function errorEvent(body: string): string {
   return `event: error\ndata: ${body}\n\n`;
 }
 
-const EVENT_ID = /^([0-9]{1,16}),([0-9]{1,16}),([0-9]{1,16})$/;
+const EVENT_ID = /^[0-9]{1,20},[0-9]{1,20},[0-9]{1,20}$/;
+const U64_MAX = 0xffff_ffff_ffff_ffffn;
 
-/** @throws StoreError `bad_header` */
+/** Three u64; no stream reaches 2^53 − 1, so what lies above means the same. @throws StoreError `bad_header` */
 export function parseEventId(text: string): EventId {
-  const [, seqNum, count, bytes] = EVENT_ID.exec(text.trim()) ?? [];
-  const id = { seqNum: Number(seqNum), count: Number(count), bytes: Number(bytes) };
-  if (!Number.isSafeInteger(id.seqNum) || !Number.isSafeInteger(id.count) || !Number.isSafeInteger(id.bytes)) {
+  const parts = EVENT_ID.test(text.trim()) ? text.trim().split(',').map(BigInt) : [];
+  const [seqNum, count, bytes] = parts.map((part) => Math.min(Number(part), Number.MAX_SAFE_INTEGER));
+  if (seqNum === undefined || count === undefined || bytes === undefined || parts.some((part) => part > U64_MAX)) {
     throw refused('bad_header', 'last-event-id is "<seq_num>,<count>,<bytes>"');
   }
-  return id;
+  return { seqNum, count, bytes };
 }

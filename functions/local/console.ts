@@ -27,8 +27,8 @@ export S2_ACCOUNT_ENDPOINT=${url} S2_BASIN_ENDPOINT=${url} S2_ACCESS_TOKEN=any
 }
 
 /** Ends the process: a person can act on a StoreError or SettingError; anything else is ours, with its stack. */
-export function exitWith(error: unknown, trace: ProcessTrace): never {
-  if (error instanceof SettingError || error instanceof StoreError) process.stderr.write(`millrace cannot go on: ${error.message}\n`);
+export function exitWith(error: unknown, trace: ProcessTrace, doing: 'start' | 'go on' = 'go on'): never {
+  if (error instanceof SettingError || error instanceof StoreError) process.stderr.write(`millrace cannot ${doing}: ${error.message}\n`);
   else trace.log.fatal({ event: 'server.crashed', message: String(error), stack: error instanceof Error ? error.stack : undefined });
   process.exit(1);
 }

@@ -35,6 +35,28 @@ export function readEnv(env: Readonly<Record<string, string | undefined>>): Loca
   return { port: Number(port), host, dataDir, config: withBacklog(env['MILLRACE_BACKLOG_MIB']) };
 }
 
+/** Why nothing listens, in terms of the settings; any other failure is given back as it is. */
+export function listenError(error: unknown, { port, host }: Pick<LocalEnv, 'port' | 'host'>): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  switch (code) {
+    case 'EADDRINUSE':
+      return new SettingError(`port ${port} on ${host} is taken; stop what listens there, or choose another one with PORT`);
+    case 'EACCES':
+      return new SettingError(`port ${port} on ${host} is not allowed for this user; choose another one with PORT`);
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+    case 'EINVAL':
+      return new SettingError(
+        `MILLRACE_HOST is "${host}", which does not resolve; it must be an address of this machine, such as 127.0.0.1`,
+      );
+    case 'EADDRNOTAVAIL':
+    case 'EAFNOSUPPORT':
+      return new SettingError(`MILLRACE_HOST is "${host}", which is no address of this machine; 127.0.0.1 and 0.0.0.0 always work`);
+    default:
+      return error;
+  }
+}
+
 /** What may wait for offload decides how much memory and how much of each zone is needed. */
 function withBacklog(mib: string | undefined): CellConfig {
   const config = DEFAULT_CELL_CONFIG;

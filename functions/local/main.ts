@@ -8,15 +8,23 @@ import { zlibCodec } from '#core/adapters/node/zlib-codec.ts';
 import { createHttpHandler, type Readiness } from '#core/api/http/handler.ts';
 import { createCell, type OwnedChannel } from '#core/cell/cell.ts';
 import { banner, exitWith } from './console.ts';
-import { readEnv } from './env.ts';
+import { listenError, readEnv } from './env.ts';
+import { onSignals } from './signals.ts';
 import { openStorage } from './storage.ts';
 
 const DRAIN_MS = 2_000;
+const SERVING_POLL_MS = 100;
 const FLUSH_POLL_MS = 20;
 const FLUSH_POLLS_MAX = 25;
 
 const trace = createProcessTrace();
 process.on('uncaughtException', (error) => exitWith(error, trace));
+/** Until there is something to end well, nothing is lost by ending. */
+let stop = async (): Promise<void> => process.exit(0);
+onSignals(
+  () => stop(),
+  (error) => exitWith(error, trace),
+);
 
 async function main(): Promise<void> {
   const { port, host, dataDir, config } = readEnv(process.env);
@@ -29,16 +37,18 @@ async function main(): Promise<void> {
     settings: cell.settings,
     clock: systemClock,
     codec: zlibCodec,
-    readiness: () => readiness,
+    readiness: () => (readiness === 'ready' && !cell.isServing ? 'degraded' : readiness),
     metrics: () => trace.metrics(),
+    observe: trace.request,
     report: (error) => trace.log.error({ event: 'server.error', err: error }),
   });
   const server = createHttpServer({ handle: (request, response) => handler.handle(request, response) });
   trace.gauge('millrace_open_requests', 'Requests and sessions that are not answered to their end', {}, () => handler.openCount);
   trace.gauge('millrace_open_connections', 'Connections of clients', {}, () => server.connectionsCount);
-  const bound = await server.listen(port, host);
-  const stop = async (): Promise<void> => {
-    if (readiness === 'draining') return;
+  const bound = await server.listen(port, host).catch((error: unknown) => {
+    throw listenError(error, { port, host });
+  });
+  stop = async () => {
     readiness = 'draining';
     // Until the sessions are over, whoever asks is told that this server is going.
     await handler.drain(DRAIN_MS);
@@ -50,22 +60,30 @@ async function main(): Promise<void> {
     await storage.close();
     process.exit(0);
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop().catch((error) => exitWith(error, trace)));
   await cell.open('lock');
   if (readiness === 'starting') {
     readiness = 'ready';
+    // Why it does not serve is in the log; it may yet, when a disk has room or a zone is back.
+    while (!cell.isServing && isUp(readiness)) await systemClock.sleep(SERVING_POLL_MS);
+    if (!isUp(readiness)) return;
     banner(host, bound);
     // Where NODE_COMPILE_CACHE names a folder, the next start is faster, even if this process never ends well.
     flushCompileCache();
   }
 }
 
+/** Reads what a signal may have changed meanwhile. */
+function isUp(readiness: Readiness): boolean {
+  return readiness === 'ready';
+}
+
 function gaugeChannel(trace: ProcessTrace, id: string, channel: OwnedChannel['channel']): void {
   const labels = { channel: id };
   const read = () => channel.gauges;
+  trace.gauge('millrace_channel_ready', 'Whether the channel is served', labels, () => (channel.isReady ? 1 : 0));
   trace.gauge('millrace_channel_streams', 'Streams in memory', labels, () => read().streams);
   trace.gauge('millrace_channel_held_bytes', 'Bytes of records in memory', labels, () => read().heldBytes);
   trace.gauge('millrace_channel_backlog_bytes', 'Of those, bytes that wait for offload', labels, () => read().backlogBytes);
 }
 
-await main().catch((error) => exitWith(error, trace));
+await main().catch((error) => exitWith(error, trace, 'start'));

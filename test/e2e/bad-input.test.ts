@@ -157,6 +157,29 @@ describe('bodies without an end', () => {
     expect([answer.status, (answer.json as { code: string }).code]).toEqual([413, 'too_large']);
   });
 
+  test('200 of 8 KiB that unpack to 8 MiB each, at once, cost a bounded part of what they unpack to', async () => {
+    const bomb = gzipSync(Buffer.concat([Buffer.from('{"records":[{"body":"'), Buffer.alloc(8 * MIB - 60, 0x61), Buffer.from('"}]}')]));
+    const before = await residentBytes(server.pid);
+    let bytesMax = 0;
+    const sampling = setInterval(async () => {
+      bytesMax = Math.max(bytesMax, await residentBytes(server.pid));
+    }, 30);
+    onTestFinished(() => clearInterval(sampling));
+    const headers = { ...JSON_TYPE, 'content-encoding': 'gzip' };
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, () => api.call('POST', '/streams/untouched/records', { body: bomb, headers })),
+    );
+    for (const answer of answers) {
+      expect([answer.status, (answer.json as { code: string }).code]).toBeOneOf([
+        [422, 'invalid'],
+        [429, 'rate_limited'],
+      ]);
+      if (answer.status === 429) expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
+    }
+    expect(bytesMax - before).toBeLessThan(600 * MIB);
+    expect(await api.tail('untouched')).toBe(0);
+  }, 120_000);
+
   test('a chunked body that never ends is refused at the bound', async () => {
     const { request, response } = openDuplex(server.url, 'POST', '/v1/streams/untouched/records', { ...JSON_TYPE, 's2-basin': api.basin });
     const piece = Buffer.alloc(256 * 1024, 0x20);

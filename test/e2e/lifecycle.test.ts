@@ -4,10 +4,12 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { encodeAppendInput, frameOf } from '#bench/protocol.ts';
 import { AppendSession, connect, openRead } from '#bench/session.ts';
 import { Api } from '#test/support/api.ts';
+import { RawConnection } from '#test/support/raw.ts';
 import { newServer, type Server, type ServerOptions, startServer } from '#test/support/server.ts';
 
 const servers: Server[] = [];
@@ -56,6 +58,15 @@ async function listeningAddresses(port: number): Promise<string[]> {
     .map((line) => line.trim().split(/\s+/))
     .filter((columns) => columns[1]?.endsWith(suffix) && columns[3] === '0A')
     .map((columns) => (columns[1] ?? '').slice(0, -suffix.length));
+}
+
+/** Said to a person, on a line of its own: not a stack, neither as text nor inside of a JSON log. */
+function expectOneLine(output: string, ...words: string[]): void {
+  const said = output.split('\n').filter((line) => line.startsWith('millrace cannot start: '));
+  expect(said, output).toHaveLength(1);
+  for (const word of words) expect(said[0]).toContain(word);
+  expect(output).not.toMatch(/(^|\\n)\s+at /m);
+  expect(output).not.toContain('server.crashed');
 }
 
 describe('start', () => {
@@ -110,23 +121,73 @@ describe('start', () => {
   ])('%s=%s ends the process with a message that names it', async (name, value) => {
     const { code, output } = await refusedStart({ env: { [name]: value } });
     expect(code).toBeGreaterThan(0);
-    expect(output).toContain(name);
-    expect(output).not.toMatch(/^\s+at /m);
+    expectOneLine(output, name);
   });
 
-  test('a port that is taken, or a data folder that is a file, ends the process with a message that says so', async () => {
+  test('a port that is taken ends the process with a message that names it, its host and PORT', async () => {
     const server = await started();
-    const taken = await refusedStart({ port: server.port });
-    expect(taken.code).toBeGreaterThan(0);
-    expect(taken.output).toMatch(new RegExp(`${server.port}`));
+    const { code, output } = await refusedStart({ port: server.port });
+    expect(code).toBe(1);
+    expectOneLine(output, `port ${server.port} on 127.0.0.1 is taken`, 'PORT');
+  });
+
+  test.each(['no-such-host.invalid', '192.0.2.1', 'not a host'])(
+    'so does MILLRACE_HOST=%s, which is none of this machine',
+    async (host) => {
+      const { code, output } = await refusedStart({ env: { MILLRACE_HOST: host } });
+      expect(code).toBe(1);
+      expectOneLine(output, `MILLRACE_HOST is "${host}"`);
+    },
+  );
+
+  test('so does a data folder that is a file, or takes no writes', async () => {
+    const server = await newServer();
+    servers.push(server);
     const file = path.join(server.dataDir, 'a-file');
     await writeFile(file, '');
-    const notAFolder = await refusedStart({ dataDir: file });
-    expect(notAFolder.code).toBeGreaterThan(0);
-    expect(notAFolder.output).toContain(file);
-    for (const { output } of [taken, notAFolder]) expect(output).not.toMatch(/^\s+at /m);
+    // Not even root writes there.
+    for (const dataDir of [file, '/proc']) {
+      const { code, output } = await refusedStart({ dataDir });
+      expect(code).toBe(1);
+      expectOneLine(output, dataDir, 'MILLRACE_DATA_DIR');
+    }
   });
 });
+
+describe('metrics', () => {
+  test('count requests and how long they took, by method, route and status; unknown methods and paths add nothing without bound', async () => {
+    const server = await started();
+    const api = await withBasin(server);
+    for (let at = 0; at < 3; at += 1) await api.appendBodies(`s${at}`, 'x');
+    await api.read('s0', '?seq_num=0');
+    await api.read('s0', '?seq_num=7');
+    for (const path of ['/a', '/b']) await api.call('GET', path);
+    await api.call('PATCH', '/streams/s0/records');
+    const text = await (await fetch(`${server.url}/metrics`)).text();
+    const count = (method: string, route: string, status: number): string | undefined =>
+      new RegExp(`^millrace_request_seconds_count\\{method="${method}",route="${route}",status="${status}"\\} (\\d+)$`, 'm').exec(
+        text,
+      )?.[1];
+    expect(count('POST', '/v1/streams/:stream/records', 200)).toBe('3');
+    expect(count('GET', '/v1/streams/:stream/records', 200)).toBe('1');
+    expect(count('GET', '/v1/streams/:stream/records', 416)).toBe('1');
+    expect(count('POST', '/v1/basins', 201)).toBe('1');
+    expect(count('any', 'none', 404)).toBe('2');
+    expect(count('any', 'none', 405)).toBe('1');
+    expect(text).toMatch(
+      /^millrace_request_seconds_bucket\{le="60",method="POST",route="\/v1\/streams\/:stream\/records",status="200"\} 3$/m,
+    );
+  });
+});
+
+/** The bound of a drain and of what comes after it, and what a busy machine takes. */
+const STOP_MS_MAX = 6_500;
+
+async function timed<T>(work: Promise<T>): Promise<{ ms: number; value: T }> {
+  const begin = performance.now();
+  const value = await work;
+  return { ms: performance.now() - begin, value };
+}
 
 describe('SIGTERM', () => {
   test('to npm itself ends the server, with exit code 0', async () => {
@@ -225,4 +286,81 @@ describe('SIGTERM', () => {
     await server.start();
     expect(await new Api(server.url, api.basin).readBodies('s')).toEqual(['first']);
   });
+
+  test('with a long poll and nothing else, it takes less than two seconds, and the poll is answered', async () => {
+    const server = await started();
+    const api = await withBasin(server);
+    await api.appendBodies('s', 'first');
+    const poll = api.read('s', '?tail_offset=0&wait=45');
+    await sleep(200);
+    const { ms, value } = await timed(server.stop());
+    expect(value).toEqual({ code: 0, signal: null });
+    expect(ms).toBeLessThan(2_000);
+    expect(await poll).toMatchObject({ status: 503, json: { code: 'server_draining' } });
+  });
+
+  test('no client keeps it from ending: not one that reads nothing, not one that does not finish its body', async () => {
+    const server = await started();
+    const api = await withBasin(server);
+    for (let at = 0; at < 30; at += 1) await api.appendBodies('large', 'y'.repeat(900_000));
+    const head = (method: string, ...headers: string[]): string =>
+      [`${method} /v1/streams/large/records?seq_num=0 HTTP/1.1`, 'host: x', `s2-basin: ${api.basin}`, ...headers, '', ''].join('\r\n');
+    const stuck = [head('GET', 'accept: text/event-stream'), head('GET', 'content-type: s2s/proto'), head('GET')];
+    const slow = `${head('POST', 'content-type: application/json', 'content-length: 100')}{"rec`;
+    for (const text of [...stuck, slow]) {
+      const raw = await RawConnection.open(server.url);
+      if (text !== slow) raw.socket.pause();
+      raw.send(text);
+    }
+    await sleep(500);
+    const { ms, value } = await timed(server.stop());
+    expect(value).toEqual({ code: 0, signal: null });
+    expect(ms).toBeLessThan(STOP_MS_MAX);
+    await server.start();
+    expect(await new Api(server.url, api.basin).tail('large')).toBe(30);
+  });
+
+  test('again ends the process at once, and what was acknowledged is there', async () => {
+    const server = await started();
+    const api = await withBasin(server);
+    const connection = await connect(server.url);
+    const session = new AppendSession(connection, api.basin, 's');
+    await session.append(frameOf(encodeAppendInput([{ body: Buffer.from('kept') }])));
+    process.kill(server.pid, 'SIGTERM');
+    // npm passes Ctrl-C on to a process that got it from the terminal: that is one wish, said twice.
+    await sleep(50);
+    process.kill(server.pid, 'SIGINT');
+    await sleep(700);
+    expect(server.state).toBe('running');
+    const { ms, value } = await timed(server.stop());
+    expect(value).toEqual({ code: 1, signal: null });
+    expect(ms).toBeLessThan(500);
+    expect(server.output).toContain('millrace ends at once: a second SIGTERM');
+    connection.destroy();
+    await server.start();
+    expect(await new Api(server.url, api.basin).readBodies('s')).toEqual(['kept']);
+  });
+
+  test('during the start ends it cleanly, before and after storage is open', async () => {
+    const first = await started();
+    const api = await withBasin(first);
+    await api.appendBodies('s', 'kept');
+    await first.stop();
+    for (let round = 0; round < 6; round += 1) {
+      const server = await newServer({ dataDir: first.dataDir });
+      servers.push(server);
+      server.spawn();
+      await hasFolder(server);
+      await sleep(round * 15);
+      expect(await server.stop()).toEqual({ code: 0, signal: null });
+      expect(server.output).not.toContain('cannot');
+    }
+    await first.start();
+    expect(await new Api(first.url, api.basin).readBodies('s')).toEqual(['kept']);
+  });
 });
+
+/** Resolves once the process has the data folder, and so is about to open what is in it. */
+async function hasFolder({ dataDir, pid }: Server): Promise<void> {
+  while ((await readFile(path.join(dataDir, 'lock-owner'), 'utf8')).trim() !== String(pid)) await sleep(1);
+}

@@ -1,17 +1,28 @@
 // Takes a unary request's body in, whole, and packs answers: bounded in bytes each, in bytes together, and in time.
 //
-//   A10  Bodies in memory never exceed the budget, whatever clients send; what does not fit is refused before it is kept.
+//   A10  Bodies in memory, as they came and unpacked, never exceed the budget, whatever clients send; what does not fit is refused
+//        before it is kept. Answers that wait to be taken have a budget of their own.
 
 import { promisify } from 'node:util';
 import { gunzip, gzip, zstdCompress, zstdDecompress } from 'node:zlib';
 import { refused } from '../../model/errors.ts';
 import { REQUEST_BODY_BYTES_MAX } from '../../model/limits.ts';
 import type { Encoding } from '../../ports/codec.ts';
+import { type Draining, serverDraining } from './draining.ts';
 import type { Exchange } from './exchange.ts';
+import { Gate } from './gate.ts';
 import type { HttpPatience } from './patience.ts';
 
 /** All bodies and frames that are being taken in, together. */
 const BODIES_BYTES_MAX = 256 * 1024 * 1024;
+/** All answers that are worth counting and wait to be taken, together. */
+const ANSWERS_BYTES_MAX = 256 * 1024 * 1024;
+/** Smaller answers are bounded by the number of requests. */
+const ANSWER_BYTES_COUNTED = 16 * 1024;
+/** A body is unpacked in pieces, which are then joined. */
+const UNPACKING_BYTES_MAX = 2 * REQUEST_BODY_BYTES_MAX;
+/** They share the thread pool with storage; more would only take memory. */
+const ZLIB_JOBS_MAX = 4;
 /** Shorter answers are not worth compressing. */
 const PACKED_BYTES_MIN = 1_024;
 
@@ -20,14 +31,19 @@ const UNPACK = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) };
 const PACK = { gzip: promisify(gzip), zstd: promisify(zstdCompress) };
 
 export class BodyBudget {
+  readonly #bytesMax: number;
   #bytes = 0;
+
+  constructor(bytesMax = BODIES_BYTES_MAX) {
+    this.#bytesMax = bytesMax;
+  }
 
   get bytes(): number {
     return this.#bytes;
   }
 
   take(bytes: number): void {
-    if (this.#bytes + bytes > BODIES_BYTES_MAX) throw refused('throttled', 'too many request bodies at once; try again later');
+    if (this.#bytes + bytes > this.#bytesMax) throw refused('throttled', 'too many large requests at once; try again later');
     this.#bytes += bytes;
   }
 
@@ -36,44 +52,56 @@ export class BodyBudget {
   }
 }
 
+/** What all requests share that have a body, or get one. */
+export class Bodies {
+  readonly budget = new BodyBudget();
+  readonly answers = new BodyBudget(ANSWERS_BYTES_MAX);
+  readonly zlib = new Gate(ZLIB_JOBS_MAX);
+  readonly patience: HttpPatience;
+  readonly draining: Draining;
+
+  constructor(patience: HttpPatience, draining: Draining) {
+    this.patience = patience;
+    this.draining = draining;
+  }
+}
+
 /**
  * The body, decompressed; the budget holds it until `use` is done.
  *
- * @throws StoreError `too_large`, `request_timeout`, `client_hangup`, `throttled`, `bad_header` for an unknown encoding
+ * @throws StoreError `too_large`, `request_timeout`, `client_hangup`, `throttled`, `draining`, `bad_header` for an unknown encoding
  */
-export async function withBody<T>(
-  exchange: Exchange,
-  budget: BodyBudget,
-  patience: HttpPatience,
-  use: (body: Uint8Array) => Promise<T>,
-): Promise<T> {
+export async function withBody<T>(exchange: Exchange, bodies: Bodies, use: (body: Uint8Array) => Promise<T>): Promise<T> {
   const encoding = requestEncoding(exchange.headers['content-encoding']);
   const declared = Number(exchange.headers['content-length'] ?? 0);
   if (declared > REQUEST_BODY_BYTES_MAX) throw tooLarge();
   const held = { bytes: 0 };
   try {
-    const body = await collect(exchange, budget, patience, held);
-    return await use(encoding === undefined || body.length === 0 ? body : await unpack(encoding, body));
+    const body = await collect(exchange, bodies, held);
+    return await use(encoding === undefined || body.length === 0 ? body : await unpack(exchange, bodies, encoding, body, held));
   } finally {
-    budget.give(held.bytes);
+    bodies.budget.give(held.bytes);
   }
 }
 
-function collect(exchange: Exchange, budget: BodyBudget, patience: HttpPatience, held: { bytes: number }): Promise<Uint8Array> {
+function collect(exchange: Exchange, { budget, patience, draining }: Bodies, held: { bytes: number }): Promise<Uint8Array> {
   const { body, gone } = exchange;
   const pieces: Uint8Array[] = [];
   return new Promise((resolve, reject) => {
     const onLate = (): void => settle(refused('request_timeout', 'the request body took too long'));
     const timers = [setTimeout(onLate, patience.bodyMs), setTimeout(onLate, patience.bodySilenceMs)];
     const onGone = (): void => settle(refused('client_hangup', 'the client went away'));
+    const onDrained = (): void => settle(serverDraining());
     const settle = (error?: unknown): void => {
       for (const timer of timers) clearTimeout(timer);
       gone.removeEventListener('abort', onGone);
+      draining.over.removeEventListener('abort', onDrained);
       body.removeAllListeners('data');
       if (error !== undefined) reject(error);
       else resolve(pieces.length === 1 ? (pieces[0] ?? NOTHING) : Buffer.concat(pieces));
     };
     gone.addEventListener('abort', onGone, { once: true });
+    draining.over.addEventListener('abort', onDrained, { once: true });
     body.once('error', onGone);
     body.once('end', () => settle());
     body.once('close', () => settle(refused('client_hangup', 'the client went away')));
@@ -98,7 +126,27 @@ function requestEncoding(header: string | undefined): Encoding | undefined {
   throw refused('bad_header', 'content-encoding is gzip or zstd');
 }
 
-async function unpack(encoding: Encoding, body: Uint8Array): Promise<Uint8Array> {
+/** Nobody knows what comes out of it: the budget gives for the worst, and has back what was not needed. */
+function unpack(
+  { gone }: Exchange,
+  { budget, zlib }: Bodies,
+  encoding: Encoding,
+  body: Uint8Array,
+  held: { bytes: number },
+): Promise<Uint8Array> {
+  return zlib.pass(async () => {
+    if (gone.aborted) throw refused('client_hangup', 'the client went away');
+    budget.take(UNPACKING_BYTES_MAX);
+    held.bytes += UNPACKING_BYTES_MAX;
+    const unpacked = await unpacking(encoding, body);
+    const unneeded = held.bytes - unpacked.length;
+    budget.give(unneeded);
+    held.bytes -= unneeded;
+    return unpacked;
+  });
+}
+
+async function unpacking(encoding: Encoding, body: Uint8Array): Promise<Uint8Array> {
   try {
     return await UNPACK[encoding](body, { maxOutputLength: REQUEST_BODY_BYTES_MAX });
   } catch (error) {
@@ -125,7 +173,15 @@ export function acceptedEncoding(header: string | string[] | undefined): Encodin
 export async function packBody(
   body: Uint8Array,
   accept: string | string[] | undefined,
+  { zlib }: Bodies,
 ): Promise<{ body: Uint8Array; encoding?: Encoding }> {
   const encoding = body.length > PACKED_BYTES_MIN ? acceptedEncoding(accept) : undefined;
-  return encoding === undefined ? { body } : { body: await PACK[encoding](body), encoding };
+  return encoding === undefined ? { body } : { body: await zlib.pass(() => PACK[encoding](body)), encoding };
+}
+
+/** Counts an answer until it is taken, or its client gone. Only what changed nothing may be refused. @throws StoreError `throttled` */
+export function holdAnswer({ gone }: Exchange, { answers }: Bodies, body: Uint8Array): void {
+  if (body.length < ANSWER_BYTES_COUNTED || gone.aborted) return;
+  answers.take(body.length);
+  gone.addEventListener('abort', () => answers.give(body.length), { once: true });
 }

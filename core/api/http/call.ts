@@ -2,12 +2,14 @@
 
 import type { ServiceSettings } from '../basins.ts';
 import type { Service } from '../service.ts';
+import type { Draining } from './draining.ts';
 import type { Exchange } from './exchange.ts';
 
 export interface Call {
   readonly exchange: Exchange;
   readonly service: Service;
   readonly settings: ServiceSettings;
+  readonly draining: Draining;
   /** The path's segments, still encoded, `v1` first. */
   readonly segments: readonly string[];
   readonly query: ReadonlyMap<string, string>;

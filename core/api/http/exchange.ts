@@ -32,6 +32,14 @@ function watchSocket(socket: Socket | undefined, ms: number): () => void {
   };
 }
 
+/** A request may name the whole URL, as it does to a proxy. */
+function originForm(target: string): string {
+  if (target.startsWith('/')) return target;
+  const rest = /^https?:\/\/[^/?#]*(.*)$/i.exec(target)?.[1];
+  if (rest === undefined) return target;
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
 export class Exchange {
   readonly method: string;
   /** As sent, percent-encoded, without the query. */
@@ -50,7 +58,7 @@ export class Exchange {
   /** @param readMs how long the client may take nothing of what is sent to it. */
   constructor(request: NodeRequest, response: NodeResponse, readMs: number) {
     this.#readMs = readMs;
-    const url = request.url ?? '/';
+    const url = originForm(request.url ?? '/');
     const queryAt = url.indexOf('?');
     this.method = request.method ?? 'GET';
     this.path = queryAt < 0 ? url : url.slice(0, queryAt);
@@ -142,15 +150,17 @@ export class Exchange {
     else this.#request?.socket.destroy();
   }
 
+  /** The same, without waiting for what is still to be sent: that would keep a stream from closing. */
+  cut(): void {
+    this.destroy();
+    this.#stream?.destroy();
+  }
+
   /** Cuts a client that takes nothing: node tells when a connection makes no progress, also while bytes wait to be sent. */
   #watchProgress(): () => void {
     const stream = this.#stream;
     if (stream === undefined) return watchSocket(this.#request?.socket, this.#readMs);
-    const cut = (): void => {
-      this.destroy();
-      // What waits to be sent would keep it from closing.
-      stream.destroy();
-    };
+    const cut = (): void => this.cut();
     stream.setTimeout(this.#readMs, cut);
     return () => {
       if (!stream.destroyed) stream.setTimeout(0, cut);

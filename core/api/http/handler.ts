@@ -1,11 +1,13 @@
 // The HTTP face of the store: takes every request of the server to a route or a session, and every failure to an answer.
 //
 //   A14  Every request is answered: with JSON where it fails, also for unknown routes, wrong methods, and our own faults.
+//   A19  A drain ends in bounded time, whatever clients and the store do: sessions and long polls are told, whoever does not
+//        listen is cut.
 //
 // hono's router finds routes; sessions and answers run straight on the node streams. A host creates it with a Service.
 
 import { RegExpRouter } from 'hono/router/reg-exp-router';
-import { refused } from '../../model/errors.ts';
+import { refused, type StoreError } from '../../model/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Codec } from '../../ports/codec.ts';
 import { errorAnswer } from '../../wire/error-answer.ts';
@@ -14,7 +16,7 @@ import { parseEventId } from '../../wire/sse.ts';
 import type { ServiceSettings } from '../basins.ts';
 import type { Service } from '../service.ts';
 import { serveAppendSession } from './append-session.ts';
-import { acceptedEncoding, BodyBudget, packBody, withBody } from './body.ts';
+import { acceptedEncoding, Bodies, holdAnswer, packBody, withBody } from './body.ts';
 import type { Answer, AnswerHeaders, Call } from './call.ts';
 import { Draining, serverDraining } from './draining.ts';
 import { Exchange, type NodeRequest, type NodeResponse } from './exchange.ts';
@@ -24,7 +26,8 @@ import { streamTarget } from './record-routes.ts';
 import { header, mediaType, parseQuery, parseRead, requestFormat } from './request.ts';
 import { ROUTES, type Route } from './routes.ts';
 
-export type Readiness = 'ready' | 'starting' | 'draining';
+/** `degraded`: requests are taken, and those for streams of the first storage class fail. */
+export type Readiness = 'ready' | 'degraded' | 'starting' | 'draining';
 
 export interface HttpHandlerDeps {
   readonly service: Service;
@@ -34,7 +37,7 @@ export interface HttpHandlerDeps {
   readonly readiness: () => Readiness;
   /** Prometheus text. */
   readonly metrics: () => string | Promise<string>;
-  /** Called once for each answer: the route's pattern, or `session`; seconds from its head to its end. */
+  /** Called once for each request: the route's pattern, `session`, or `none`; seconds from its head to its answer, or a session's end. */
   readonly observe?: (method: string, route: string, status: number, seconds: number) => void;
   /** For tests; the default is in patience.ts. */
   readonly patience?: HttpPatience;
@@ -46,7 +49,10 @@ export interface HttpHandler {
   handle(request: NodeRequest, response: NodeResponse): void;
   /** Requests and sessions that are not answered to their end. */
   readonly openCount: number;
-  /** Advises sessions to go elsewhere, ends them after `graceMs`, and resolves once every request is answered. */
+  /**
+   * Advises sessions to go elsewhere, ends them after `graceMs`, and a little later cuts whoever is left. Resolves then, or
+   * once every request is answered.
+   */
   drain(graceMs: number): Promise<void>;
 }
 
@@ -63,6 +69,9 @@ const PREFLIGHT: AnswerHeaders = {
 };
 const STREAMING: AnswerHeaders = { ...CORS, 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' };
 const NOTHING = new Uint8Array(0);
+const TEXTS: ReadonlySet<string> = new Set(['/health', '/ping', '/metrics']);
+/** From the end of sessions to the end of their connections: what a client that reads needs to hear of it. */
+const CUT_MS = 1_000;
 
 export function createHttpHandler(deps: HttpHandlerDeps): HttpHandler {
   return new Handler(deps);
@@ -73,14 +82,15 @@ class Handler implements HttpHandler {
   readonly #router = new RegExpRouter<Route>();
   readonly #methods = new RegExpRouter<Route['method']>();
   readonly #patience: HttpPatience;
-  readonly #budget = new BodyBudget();
-  readonly #shared = new SharedEncodings();
   readonly #draining = new Draining();
-  readonly #open = new Set<Promise<void>>();
+  readonly #bodies: Bodies;
+  readonly #shared = new SharedEncodings();
+  readonly #open = new Map<Promise<void>, Exchange>();
 
   constructor(deps: HttpHandlerDeps) {
     this.#deps = deps;
     this.#patience = deps.patience ?? HTTP_PATIENCE;
+    this.#bodies = new Bodies(this.#patience, this.#draining);
     for (const route of ROUTES) {
       this.#router.add(route.method, route.path, route);
       this.#methods.add('ALL', route.path, route.method);
@@ -94,47 +104,68 @@ class Handler implements HttpHandler {
   handle(request: NodeRequest, response: NodeResponse): void {
     const exchange = new Exchange(request, response, this.#patience.readMs);
     const serving = this.#serve(exchange).catch((error: unknown) => this.#answerError(exchange, error));
-    this.#open.add(serving);
+    this.#open.set(serving, exchange);
     void serving.finally(() => this.#open.delete(serving));
   }
 
   async drain(graceMs: number): Promise<void> {
     this.#draining.advise();
-    const timer = this.#deps.clock.after(graceMs, () => this.#draining.finish());
-    while (this.#open.size > 0) await Promise.all(this.#open);
-    timer.cancel();
+    const isServed = await this.#areAllServed(graceMs);
     this.#draining.finish();
+    if (isServed || (await this.#areAllServed(CUT_MS))) return;
+    // What their requests still do in the store is its own to end.
+    for (const exchange of this.#open.values()) exchange.cut();
+  }
+
+  /** False when `ms` were not enough. */
+  #areAllServed(ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      let isLate = false;
+      const timer = this.#deps.clock.after(ms, () => {
+        isLate = true;
+        resolve(false);
+      });
+      const look = async (): Promise<void> => {
+        while (this.#open.size > 0 && !isLate) await Promise.all(this.#open.keys());
+        timer.cancel();
+        resolve(!isLate);
+      };
+      void look();
+    });
   }
 
   async #serve(exchange: Exchange): Promise<void> {
     const { method, path } = exchange;
     if (method === 'OPTIONS') return exchange.answer(204, PREFLIGHT, NOTHING);
-    if (method === 'GET' || method === 'HEAD') {
-      if (path === '/health' || path === '/ping') return this.#answerHealth(exchange);
+    if (TEXTS.has(path)) {
+      if (method !== 'GET' && method !== 'HEAD') throw wrongMethod(method);
       if (path === '/metrics') return this.#answerText(exchange, 200, await this.#deps.metrics());
+      return this.#answerHealth(exchange);
     }
-    const route = this.#find(method, path);
     const startedAt = this.#deps.clock.monotonic();
+    let route: Route | undefined;
+    // A method that no route takes may be any word.
     const observe = (name: string, status: number): void =>
-      this.#deps.observe?.(method, name, status, (this.#deps.clock.monotonic() - startedAt) / 1_000);
+      this.#deps.observe?.(route === undefined ? 'any' : method, name, status, (this.#deps.clock.monotonic() - startedAt) / 1_000);
     try {
+      route = this.#find(method, path);
       if (this.#deps.readiness() === 'starting') throw refused('unavailable', 'the server is starting');
       if (this.#draining.advised.aborted) throw serverDraining();
       if (await this.#serveSession(exchange, route)) return observe('session', 200);
       observe(route.path, await this.#serveUnary(exchange, route));
     } catch (error) {
-      observe(route.path, errorAnswer(error).status);
+      observe(route?.path ?? 'none', errorAnswer(error).status);
       throw error;
     }
   }
 
   #find(method: string, path: string): Route {
-    const [found] = this.#router.match(method, path);
+    const [found] = this.#router.match(method === 'HEAD' ? 'GET' : method, path);
     const route = found[0]?.[0];
     if (route !== undefined) return route as Route;
     const [others] = this.#methods.match('GET', path);
     if (others.length === 0) throw refused('not_found', 'there is nothing at this path');
-    throw refused('method_not_allowed', `this path does not take ${method}`);
+    throw wrongMethod(method);
   }
 
   async #serveUnary(exchange: Exchange, route: Route): Promise<number> {
@@ -143,13 +174,15 @@ class Handler implements HttpHandler {
       exchange,
       service,
       settings,
+      draining: this.#draining,
       segments: exchange.path.slice(1).split('/'),
       query: parseQuery(exchange.query),
       body,
     });
     const answer = route.hasBody
-      ? await withBody(exchange, this.#budget, this.#patience, (body) => route.handle(call(body)))
+      ? await withBody(exchange, this.#bodies, (body) => route.handle(call(body)))
       : await route.handle(call(NOTHING));
+    if (route.method === 'GET' && answer.body !== undefined) holdAnswer(exchange, this.#bodies, answer.body);
     await this.#answer(exchange, answer);
     return answer.status;
   }
@@ -159,7 +192,7 @@ class Handler implements HttpHandler {
       exchange.answer(status, { ...CORS, ...headers }, NOTHING);
       return;
     }
-    const packed = await packBody(body, exchange.headers['accept-encoding']);
+    const packed = await packBody(body, exchange.headers['accept-encoding'], this.#bodies);
     exchange.answer(
       status,
       {
@@ -174,7 +207,7 @@ class Handler implements HttpHandler {
 
   /** False when the request is not one for a session. */
   async #serveSession(exchange: Exchange, route: Route): Promise<boolean> {
-    if (route.path !== '/v1/streams/:stream/records') return false;
+    if (route.path !== '/v1/streams/:stream/records' || exchange.method === 'HEAD') return false;
     const { headers } = exchange;
     const isFramed = mediaType(header(headers, 'content-type')) === 'session';
     if (route.method === 'POST') {
@@ -191,7 +224,12 @@ class Handler implements HttpHandler {
     const target = streamTarget({ exchange, segments: exchange.path.slice(1).split('/') });
     const session = await service.openAppendSession(target);
     exchange.head(200, { ...STREAMING, 'content-type': 's2s/proto' });
-    await serveAppendSession(exchange, session, { codec, draining: this.#draining, budget: this.#budget, patience: this.#patience });
+    await serveAppendSession(exchange, session, {
+      codec,
+      draining: this.#draining,
+      budget: this.#bodies.budget,
+      patience: this.#patience,
+    });
   }
 
   async #readSession(exchange: Exchange, isEvents: boolean): Promise<void> {
@@ -230,4 +268,8 @@ class Handler implements HttpHandler {
       retryAfterMs === undefined ? {} : { 'retry-after-ms': retryAfterMs, 'retry-after': Math.ceil(retryAfterMs / 1_000) };
     exchange.answer(status, { ...CORS, ...retry, 'content-type': 'application/json' }, Buffer.from(body));
   }
+}
+
+function wrongMethod(method: string): StoreError {
+  return refused('method_not_allowed', `this path does not take ${method}`);
 }

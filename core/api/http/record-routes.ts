@@ -10,6 +10,7 @@ import { encodeReadBatch } from '../../wire/read-proto.ts';
 import { streamName } from '../names.ts';
 import type { StreamTarget } from '../streams.ts';
 import type { Answer, Call } from './call.ts';
+import { serverDraining } from './draining.ts';
 import {
   checkEncryptionKey,
   decodeSegment,
@@ -42,24 +43,30 @@ export async function appendRecords(call: Call): Promise<Answer> {
 
 function decodeInput({ exchange, body }: Call): AppendInput {
   const type = mediaType(header(exchange.headers, 'content-type'));
-  const format = requestFormat(exchange.headers);
   if (type === 'protobuf') return decodeAppendInput(body);
-  if (type === 'json') return decodeAppendJson(body, format);
+  if (type === 'json') return decodeAppendJson(body, requestFormat(exchange.headers));
   throw refused('bad_json', 'expected a JSON body with `Content-Type: application/json`');
 }
 
 export async function readRecords(call: Call): Promise<Answer> {
-  const { exchange, service, query } = call;
+  const { exchange, service, query, draining } = call;
   const target = streamTarget(call);
-  const format = requestFormat(exchange.headers);
-  const session = await service.openRead(target, parseRead(query), 'unary');
+  const format = wantsProtobuf(call) ? undefined : requestFormat(exchange.headers);
+  const request = parseRead(query);
+  const session = await service.openRead(target, request, 'unary');
+  // A read that may wait would only wait for the end; an empty answer would say that nothing came for as long as was asked.
+  const ending = (request.waitSecs ?? 0) > 0 ? draining.advised : draining.over;
+  const close = (): void => session.close();
+  ending.addEventListener('abort', close, { once: true });
   try {
-    const next = await session.next(exchange.gone);
+    const next = ending.aborted ? 'end' : await session.next(exchange.gone);
+    if (next === 'end' && ending.aborted) throw serverDraining();
     const batch = next === 'end' ? NOTHING : next;
-    return wantsProtobuf(call)
+    return format === undefined
       ? { status: 200, contentType: 'application/protobuf', body: encodeReadBatch(batch) }
       : { status: 200, contentType: 'application/json', body: encodeReadJson(batch, format) };
   } finally {
+    ending.removeEventListener('abort', close);
     session.close();
   }
 }

@@ -10,7 +10,7 @@ import type { JsonFormat } from '../../wire/append-json.ts';
 import type { EventId } from '../../wire/sse.ts';
 import type { Page } from '../deps.ts';
 import { basinName } from '../names.ts';
-import { parseStreamConfig } from './config-schema.ts';
+import { parseConfigJson, parseStreamConfig } from './config-schema.ts';
 
 const U64_MAX = 0xffff_ffff_ffff_ffffn;
 const SAFE_MAX = BigInt(Number.MAX_SAFE_INTEGER);
@@ -96,13 +96,21 @@ function after(resume: EventId): SeqNum {
   return Math.min(resume.seqNum + 1, Number.MAX_SAFE_INTEGER) as SeqNum;
 }
 
-/** A header's one value. @throws StoreError `bad_header` unless it is visible text. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** A header's one value. @throws StoreError `bad_header` unless it is visible text, in UTF-8. */
 export function header(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name];
   if (value === undefined) return undefined;
   const text = Array.isArray(value) ? value.join(',') : value;
+  if (/^[\t\x20-\x7e]*$/.test(text)) return text;
   if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) throw refused('bad_header', `"${name}" is not visible text`);
-  return text;
+  try {
+    // Node gives each byte as a character.
+    return UTF8.decode(Buffer.from(text, 'latin1'));
+  } catch {
+    throw refused('bad_header', `"${name}" is not UTF-8`);
+  }
 }
 
 export function requestBasin(headers: IncomingHttpHeaders): string {
@@ -138,7 +146,7 @@ export function requestStreamConfig(headers: IncomingHttpHeaders): PartialStream
   const text = header(headers, 's2-stream-config');
   if (text === undefined) return {};
   try {
-    return parseStreamConfig(JSON.parse(text));
+    return parseStreamConfig(parseConfigJson(text));
   } catch {
     throw refused('bad_header', 's2-stream-config is not a stream configuration in JSON');
   }

@@ -10,6 +10,7 @@ import {
   basinConfigJson,
   basinInfoJson,
   parseBasinReconfiguration,
+  parseConfigJson,
   parseCreateBasin,
   parseCreateStream,
   parseEnsureBasin,
@@ -137,7 +138,7 @@ function bodyJson({ exchange, body }: Call): unknown {
     throw refused('bad_json', 'expected a JSON body with `Content-Type: application/json`');
   }
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    return parseConfigJson(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch {
     throw refused('bad_json', 'the request body is not valid JSON');
   }

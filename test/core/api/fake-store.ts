@@ -139,7 +139,7 @@ export class FakeStore {
     let next = from;
     let left = request.count ?? Number.POSITIVE_INFINITY;
     let isOver = false;
-    let isClosed = false;
+    const closing = new AbortController();
     let hasBeaten = false;
     const openedAt = Date.now();
     const take = (): ReadBatch => {
@@ -159,8 +159,9 @@ export class FakeStore {
             hasBeaten = true;
             return { runs: [], count: 0, meteredBytes: 0, tail: stream.tail };
           }
-          await this.#wait(Math.min(waitMs, mode === 'unary' ? waitMs : this.heartbeatMs), signal);
-          if (signal?.aborted) return 'end';
+          const over = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
+          await this.#wait(Math.min(waitMs, mode === 'unary' ? waitMs : this.heartbeatMs), over);
+          if (over.aborted) return 'end';
           if (next >= stream.tail.seqNum && mode === 'session') {
             if (Date.now() >= openedAt + waitMs) return 'end';
             return { runs: [], count: 0, meteredBytes: 0, tail: stream.tail };
@@ -169,8 +170,8 @@ export class FakeStore {
         return take();
       },
       close: () => {
-        if (!isClosed) this.openReads -= 1;
-        isClosed = true;
+        if (!closing.signal.aborted) this.openReads -= 1;
+        closing.abort();
       },
     };
   }

@@ -1,0 +1,117 @@
+// Planted bugs of metadata and names.
+
+import type { PlantedBug } from './planted-bug.ts';
+
+export const METADATA_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'state-moves-backwards',
+    part: 'metadata',
+    rules: ['M7'],
+    why: 'A compaction writes the state that it read without asking whether it still stands there: an offload that came between is undone, and its rows are in the way.',
+    edits: [
+      {
+        file: 'core/metadata/segment-index.ts',
+        find: 'return { writes: [replace(stateKey(streamId), item.fields, encodeState(candidate))], result: true };',
+        replace: "return { writes: [{ kind: 'put', key: stateKey(streamId), fields: encodeState(candidate) }], result: true };",
+      },
+    ],
+  },
+  {
+    name: 'row-overwritten-by-a-shorter-one',
+    part: 'metadata',
+    rules: ['M8', 'O7'],
+    why: 'A run that applies an offload again puts its row where compaction has put a longer one: what the longer one held is lost.',
+    edits: [
+      {
+        file: 'core/metadata/segment-index.ts',
+        find: '    if (state.removedAt !== undefined || state.offloaded > piece.end) return nothing;\n',
+        replace: `    if (state.removedAt === undefined && piece.row !== undefined && state.offloaded >= piece.end) {
+      const key = rowKey(piece.streamId, piece.first);
+      return { writes: [{ kind: 'put', key, fields: encodeRow(piece.row) }], isRowAdded: false };
+    }
+    if (state.removedAt !== undefined || state.offloaded > piece.end) return nothing;
+`,
+      },
+    ],
+  },
+  {
+    name: 'object-dead-with-its-first-row',
+    part: 'metadata',
+    rules: ['M9', 'G3'],
+    why: 'The first row that is unlinked makes an object dead that rows of other streams still name: gc deletes it.',
+    edits: [
+      {
+        file: 'core/metadata/object-counts.ts',
+        find: '{ ...current, rows: current.rows - count })',
+        replace: '{ ...current, rows: 0 })',
+      },
+    ],
+  },
+  {
+    name: 'stream-id-from-its-name',
+    part: 'metadata',
+    rules: ['M12', 'M13'],
+    why: 'A name that is made again is the stream that was deleted: it shows old sequence numbers and old records.',
+    edits: [
+      {
+        file: 'core/metadata/streams.ts',
+        find: '      streamId: id,\n      config,\n      createdAt',
+        replace: `      streamId: streamId([...name].map((letter) => letter.charCodeAt(0).toString(16)).join('').padEnd(32, '0')),
+      config,
+      createdAt`,
+      },
+      {
+        file: 'core/channel/stream-table.ts',
+        find: 'isSealed: state.isSealed,',
+        replace: 'isSealed: state.isSealed && state.removedAt === undefined,',
+      },
+    ],
+  },
+  {
+    name: 'deleted-before-sealed',
+    part: 'api',
+    rules: ['A6'],
+    why: 'A deletion is answered while its seal is on the way: appends come behind it, and are acknowledged.',
+    edits: [
+      {
+        file: 'core/api/streams.ts',
+        find: 'await channels.deleteStream(streamRef(found));',
+        replace: 'void channels.deleteStream(streamRef(found)).catch(() => undefined);',
+      },
+    ],
+  },
+  {
+    name: 'unknown-append-sent-again',
+    part: 'api',
+    rules: ['L6'],
+    why: "An append whose effect is unknown is retried out of its client's sight: its records are there twice.",
+    edits: [
+      {
+        file: 'core/api/service.ts',
+        find: "return this.streams.withStream(target, 'append', (info) => this.#deps.channels.append(streamRef(info), batch, conditions));",
+        replace: `const copy = (): RecordBatch => ({ ...batch, bytes: batch.bytes.slice() });
+    const send = (): Promise<AppendAck> =>
+      this.streams.withStream(target, 'append', (info) => this.#deps.channels.append(streamRef(info), copy(), conditions));
+    return send().catch((error: { effect?: string }) => (error.effect === 'unknown' ? send() : Promise.reject(error)));`,
+      },
+    ],
+  },
+  {
+    name: 'session-goes-on-behind-a-failure',
+    part: 'api',
+    rules: ['A7'],
+    why: 'What a session submitted behind a batch that failed takes effect: its order is broken.',
+    edits: [
+      {
+        file: 'core/channel/tenure.ts',
+        find: 'if (session !== undefined) session.failed ??= error;\n    return error;',
+        replace: 'void session;\n    return error;',
+      },
+      {
+        file: 'core/channel/channel.ts',
+        find: 'if (session !== undefined && error instanceof StoreError) session.failed ??= error;\n',
+        replace: '',
+      },
+    ],
+  },
+];

@@ -1,0 +1,54 @@
+// Planted bugs of reads.
+
+import type { PlantedBug } from './planted-bug.ts';
+
+export const READER_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'gap-between-segments-and-memory',
+    part: 'reader',
+    rules: ['T6'],
+    why: 'A read that starts below what memory holds is given what memory holds: what lies between is left out.',
+    edits: [
+      {
+        file: 'core/channel/channel-tail.ts',
+        find: "    if (from < this.#stream.memoryStart) return 'below';\n",
+        replace: "    if (from < this.#stream.memoryStart && this.#stream.memoryStart === this.#stream.tail.seqNum) return 'below';\n",
+      },
+    ],
+  },
+  {
+    name: 'absent-object-is-the-end',
+    part: 'reader',
+    rules: ['T6', 'T8'],
+    why: 'An object that compaction or trim took away meanwhile is read as the end of the stream.',
+    edits: [
+      {
+        file: 'core/reader/plan.ts',
+        find: "if (scanned === 'absent') await this.#inVain();",
+        replace: "if (scanned === 'absent') return { from: this.#next, end: this.#next, frames: [], isFromMemory: true };",
+      },
+    ],
+  },
+  {
+    name: 'end-of-a-read-without-lease',
+    part: 'reader',
+    rules: ['T8', 'T9'],
+    why: 'A read starts from the tail as it is in memory: whoever was replaced tells the end of a stream that has moved on.',
+    edits: [
+      {
+        file: 'core/reader/read-session.ts',
+        find: 'const tail = await deps.tail.position();\n    const from',
+        replace: 'const tail = (deps.tail as unknown as { inMemory: StreamPosition }).inMemory;\n    const from',
+      },
+      {
+        file: 'core/channel/channel-tail.ts',
+        find: '  async position(): Promise<StreamPosition> {',
+        replace: `  get inMemory(): StreamPosition {
+    return this.#stream.tail;
+  }
+
+  async position(): Promise<StreamPosition> {`,
+      },
+    ],
+  },
+];
