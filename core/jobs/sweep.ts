@@ -1,6 +1,7 @@
 // Finds what no metadata ever named, or names any more: orphans of crashes, in the object store and in the zones.
 //
-// It lists first and reads metadata strongly afterwards. What it deletes cannot be named any more by anyone, however long they slept.
+// Objects are listed first, and metadata is read strongly afterwards; of logs M is read first, as an orphan never stops being one. What
+// is deleted cannot be named any more by anyone, however long they slept.
 //
 //   G9  A log is an orphan only if its epoch is below M's and M does not list it; its seals stay for ever.
 //   G11 What M should know of and does not is kept, and told; from then on no sweep deletes anything.
@@ -88,11 +89,15 @@ export async function runSweepLogs(
   budgetMs: number,
 ): Promise<SweepLogsReport> {
   const isOver = deadlineOf(ports, budgetMs);
+  const register = ports.repository.channel(channel, NO_LEASE_MS);
+  // Before the zones are listed: an orphan never stops being one, and by then its last seal stands. A log that was listed while it
+  // was open might be closed, offloaded and dropped before M is read, and its last seal be missing in the listing.
+  const state = await register.read();
   const stored = await ports.chunkLogs.stored(channel);
-  const state = await ports.repository.channel(channel, NO_LEASE_MS).read();
   let logsSwept = 0;
-  // An epoch writes only after M has it, and M was read after the zones were listed.
-  const beyond = stored.find(({ log }) => log.epoch > state.epoch);
+  // An epoch writes only after M has it.
+  const { epoch: latest } = await register.read();
+  const beyond = stored.find(({ log }) => log.epoch > latest);
   if (beyond !== undefined)
     await doubt(ports, `zone ${beyond.zone} holds chunks of ${logName(beyond.log)}; metadata knows of no such epoch`);
   if (beyond !== undefined || (await isInDoubt(ports))) return { isDone: true, logsSwept };
