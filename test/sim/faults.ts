@@ -162,6 +162,20 @@ export class Nemesis {
     });
     this.#constant('functions', (dice) => {
       const everyMs = dice.range(60, 600);
+      // Functions are fed by a queue: they may be as fast as the owner that has just published, and go on while it is slow.
+      const share = dice.range(0.2, 1);
+      this.scene.audit.onChannel.push((before, now) => {
+        if (before?.state !== 'recovering' || now.state !== 'active' || !dice.chance(share)) return;
+        const { cluster, zones } = this.scene;
+        for (const process of cluster.processes) {
+          for (const ms of [0, 40, 90, 150]) this.later(ms + dice.gap(10), () => process.runJobs());
+        }
+        const slow = dice.pick(zones.current);
+        slow.slowness = 20;
+        this.later(dice.range(100, 400), () => {
+          slow.slowness = 1;
+        });
+      });
       const next = (): void => {
         this.later(dice.gap(everyMs), () => {
           const { processes } = this.scene.cluster;
