@@ -54,8 +54,10 @@ export async function runChunkGc(
     if (now === undefined) return { isDone: false, deleted, logsDropped };
     ports.trace.event('gc.log.dropped', { channel, epoch });
     deleted.delete(epoch);
-    state = now;
     logsDropped += 1;
+    // Somebody has claimed the channel since: its takeover decides what its logs are.
+    if (now.state !== 'active') return { isDone: false, deleted, logsDropped };
+    state = now;
   }
   return { isDone: true, deleted, logsDropped };
 }

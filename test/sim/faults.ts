@@ -165,7 +165,7 @@ export class Nemesis {
       // Functions are fed by a queue: they may be as fast as the owner that has just published, and go on while it is slow.
       const share = dice.range(0.2, 1);
       this.scene.audit.onChannel.push((before, now) => {
-        if (before?.state !== 'recovering' || now.state !== 'active' || !dice.chance(share)) return;
+        if (this.#isOver || before?.state !== 'recovering' || now.state !== 'active' || !dice.chance(share)) return;
         const { cluster, zones } = this.scene;
         for (const process of cluster.processes) {
           for (const ms of [0, 40, 90, 150]) this.later(ms + dice.gap(10), () => process.runJobs());

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { runChunkGc, runObjectGc } from '#core/jobs/gc.ts';
 import { runOffload } from '#core/jobs/offload.ts';
 import { runTrim } from '#core/jobs/trim.ts';
-import { position } from '#core/model/ids.ts';
+import { StoreError } from '#core/model/errors.ts';
+import { type OwnerNonce, position } from '#core/model/ids.ts';
 import { CHANNEL, frameOf, JobWorld } from './world.ts';
 
 const BUDGET = 1_000;
@@ -59,6 +60,25 @@ describe('gc of chunks', () => {
     await offload(world);
     await runChunkGc(world.ports, { channel: CHANNEL, deleted }, BUDGET);
     expect(world.stored()).toEqual([]);
+  });
+
+  test('G4: stops dropping logs once somebody has claimed the channel', async () => {
+    const world = await worldOf(1);
+    for (const first of [1, 2]) {
+      await world.own();
+      await world.append(frameOf({ stream: 1, first, bodies: ['x'] }));
+    }
+    await offload(world);
+    // The claim comes right behind the drop of the first log, and before its answer.
+    world.metadata.faults = {
+      after: async (call) => {
+        if (call.operation !== 'commit') return;
+        world.metadata.faults = undefined;
+        await world.register.claim(await world.register.read(), 'f'.repeat(32) as OwnerNonce);
+        throw new StoreError('unavailable', 'unknown', 'the answer got lost');
+      },
+    };
+    expect(await runChunkGc(world.ports, { channel: CHANNEL }, BUDGET)).toMatchObject({ isDone: false, logsDropped: 1 });
   });
 
   test('G4: does nothing while the channel is recovering', async () => {
