@@ -14,11 +14,6 @@ export function encodeReadJson(batch: ReadBatch, format: JsonFormat): Uint8Array
   let bytesHint = 64 + 64 * batch.count;
   for (const run of batch.runs) bytesHint += format === 'raw' ? run.bytes.length : Math.ceil(run.bytes.length * 1.34);
   const out = new ByteWriter(bytesHint);
-  writeReadJson(out, batch, format);
-  return out.finish();
-}
-
-function writeReadJson(out: ByteWriter, batch: ReadBatch, format: JsonFormat): void {
   out.ascii('{"records":[');
   let isFirst = true;
   for (const run of batch.runs) {
@@ -35,6 +30,7 @@ function writeReadJson(out: ByteWriter, batch: ReadBatch, format: JsonFormat): v
     out.ascii(positionJson(batch.tail));
   }
   out.ascii('}');
+  return out.finish();
 }
 
 function writeRecord(out: ByteWriter, run: RecordRun, seqNum: number, cursor: RecordCursor, format: JsonFormat): void {

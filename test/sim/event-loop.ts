@@ -5,16 +5,11 @@
 // makes ready comes before the next, as it would in a real process.)
 
 import type { Timer } from '#core/ports/clock.ts';
+import { EventHeap, type TimedEvent } from '#test/support/event-heap.ts';
 import type { Fingerprint } from './fingerprint.ts';
 
-interface Event {
-  readonly at: number;
-  readonly order: number;
-  run: (() => void) | undefined;
-}
-
 export class EventLoop {
-  readonly #heap: Event[] = [];
+  readonly #heap = new EventHeap();
   readonly #fingerprint: Fingerprint;
   #now = 0;
   #order = 0;
@@ -35,9 +30,9 @@ export class EventLoop {
   }
 
   after(ms: number, run: () => void): Timer {
-    const event: Event = { at: this.#now + Math.max(0, ms), order: this.#order, run };
+    const event: TimedEvent = { at: this.#now + Math.max(0, ms), order: this.#order, run };
     this.#order += 1;
-    this.#push(event);
+    this.#heap.push(event);
     return {
       cancel: () => {
         event.run = undefined;
@@ -53,7 +48,7 @@ export class EventLoop {
   async run(isOver: () => boolean): Promise<void> {
     await hop();
     while (!isOver()) {
-      const event = this.#pop();
+      const event = this.#heap.pop();
       if (event === undefined) return;
       if (event.run === undefined) continue;
       this.#now = event.at;
@@ -63,42 +58,8 @@ export class EventLoop {
       await hop();
     }
   }
-
-  #push(event: Event): void {
-    const heap = this.#heap;
-    let i = heap.push(event) - 1;
-    while (i > 0) {
-      const parent = (i - 1) >> 1;
-      if (!isBefore(event, heap[parent] as Event)) break;
-      heap[i] = heap[parent] as Event;
-      i = parent;
-    }
-    heap[i] = event;
-  }
-
-  #pop(): Event | undefined {
-    const heap = this.#heap;
-    const top = heap[0];
-    const last = heap.pop();
-    if (top === undefined || last === undefined || heap.length === 0) return top;
-    let i = 0;
-    for (;;) {
-      let child = 2 * i + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1] as Event, heap[child] as Event)) child += 1;
-      if (!isBefore(heap[child] as Event, last)) break;
-      heap[i] = heap[child] as Event;
-      i = child;
-    }
-    heap[i] = last;
-    return top;
-  }
 }
 
 function hop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-function isBefore(a: Event, b: Event): boolean {
-  return a.at < b.at || (a.at === b.at && a.order < b.order);
 }

@@ -3,9 +3,9 @@
 // While zones are written, a copy into the page cache waits for processor and memory four times as long as the disk takes
 // (bench append). file-object-store.ts calls this for large objects, and writes plainly where the file system refuses O_DIRECT.
 
+import { Gate } from '../../base/gate.ts';
 import { invariant } from '../../base/invariant.ts';
 import { AlignedMemory, PAGE_BYTES } from './aligned-memory.ts';
-import { Gate } from './direct/gate.ts';
 import { errorCode, type Files, type OpenFile } from './files.ts';
 
 const MIB = 1024 * 1024;

@@ -5,12 +5,12 @@
 
 import { promisify } from 'node:util';
 import { gunzip, gzip, zstdCompress, zstdDecompress } from 'node:zlib';
+import { Gate } from '../../base/gate.ts';
 import { refused } from '../../model/errors.ts';
 import { REQUEST_BODY_BYTES_MAX } from '../../model/limits.ts';
 import type { Encoding } from '../../ports/codec.ts';
 import { type Draining, serverDraining } from './draining.ts';
 import type { Exchange } from './exchange.ts';
-import { Gate } from './gate.ts';
 import type { HttpPatience } from './patience.ts';
 
 /** All bodies and frames that are being taken in, together. */
@@ -134,7 +134,7 @@ function unpack(
   body: Uint8Array,
   held: { bytes: number },
 ): Promise<Uint8Array> {
-  return zlib.pass(async () => {
+  return zlib.run(async () => {
     if (gone.aborted) throw refused('client_hangup', 'the client went away');
     budget.take(UNPACKING_BYTES_MAX);
     held.bytes += UNPACKING_BYTES_MAX;
@@ -176,7 +176,7 @@ export async function packBody(
   { zlib }: Bodies,
 ): Promise<{ body: Uint8Array; encoding?: Encoding }> {
   const encoding = body.length > PACKED_BYTES_MIN ? acceptedEncoding(accept) : undefined;
-  return encoding === undefined ? { body } : { body: await zlib.pass(() => PACK[encoding](body)), encoding };
+  return encoding === undefined ? { body } : { body: await zlib.run(() => PACK[encoding](body)), encoding };
 }
 
 /** Counts an answer until it is taken, or its client gone. Only what changed nothing may be refused. @throws StoreError `throttled` */

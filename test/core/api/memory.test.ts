@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BodyBudget } from '#core/api/http/body.ts';
-import { Gate } from '#core/api/http/gate.ts';
+import { Gate } from '#core/base/gate.ts';
 import { Api } from '#test/support/api.ts';
 import { RawConnection } from '#test/support/raw.ts';
 import { startServer, type TestServer } from './server.ts';
@@ -121,7 +121,7 @@ describe('Gate', () => {
     const order: number[] = [];
     const outcomes = await Promise.allSettled(
       Array.from({ length: 20 }, (_, at) =>
-        gate.pass(async () => {
+        gate.run(async () => {
           order.push(at);
           inside += 1;
           insideMax = Math.max(insideMax, inside);

@@ -4,7 +4,7 @@ import type { ChunkCall } from '#core/adapters/memory/memory-chunk-store.ts';
 import type { Channel } from '#core/channel/channel.ts';
 import { refused } from '#core/model/errors.ts';
 import type { Epoch, OwnerNonce, Position, SeqNum, StreamletNumber } from '#core/model/ids.ts';
-import { batch, bodies, refOf, World } from './world.ts';
+import { batch, bodies, metadataIsOut, refOf, World } from './world.ts';
 
 async function opened(world: World, ...options: Parameters<World['channel']>): Promise<Channel> {
   const channel = world.channel(...options);
@@ -83,10 +83,7 @@ describe('Channel', () => {
 
   test('L5: without a valid lease a tail is told behind a barrier, and not at all without a quorum', async () => {
     const world = new World();
-    const renew = async () => {
-      throw refused('unavailable', 'the metadata store is out');
-    };
-    const channel = await opened(world, { leaseMs: 500 }, { ...world.metadata, renew });
+    const channel = await opened(world, { leaseMs: 500 }, { ...world.metadata, renew: metadataIsOut });
     await channel.append(ref, batch('a'), {});
     await sleep(510);
     const tail = await channel.tail(ref);

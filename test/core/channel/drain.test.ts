@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ChannelMetadata } from '#core/channel/deps.ts';
 import { refused } from '#core/model/errors.ts';
-import { batch, bodies, refOf, World } from './world.ts';
+import { batch, bodies, metadataIsOut, refOf, World } from './world.ts';
 
 const ref = refOf(1);
 const dark = () => {
@@ -115,10 +115,7 @@ describe('Channel.close', () => {
 
   test('L11: the release that fails is left to the lease', async () => {
     const world = new World();
-    const release = async () => {
-      throw refused('unavailable', 'the metadata store is out');
-    };
-    const channel = world.channel({}, { ...world.metadata, release });
+    const channel = world.channel({}, { ...world.metadata, release: metadataIsOut });
     await channel.open('lock');
     expect(await within(channel.close(), 300)).toBe('done');
   });

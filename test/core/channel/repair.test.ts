@@ -41,6 +41,13 @@ function offloadAll({ world, channel }: Setting, records: number): void {
   world.offloaded(ref.streamId, records, to);
 }
 
+/** Zone c is replaced, the owner has noticed, and the one record is offloaded: what comes next is the claim. */
+async function zoneComes(setting: Setting): Promise<void> {
+  replaceZone(setting.world);
+  await sleep(2 * TICK_MS);
+  offloadAll(setting, 1);
+}
+
 function outcomeOf(promise: Promise<unknown>): Promise<string> {
   return promise.then(
     () => 'done',
@@ -107,9 +114,7 @@ describe('a zone that takes the place of another', () => {
   test('L13: what is in flight is settled first', async () => {
     const setting = await opened();
     const { world, channel } = setting;
-    replaceZone(world);
-    await sleep(2 * TICK_MS);
-    offloadAll(setting, 1);
+    await zoneComes(setting);
     for (const zone of world.zones) zone.faults = { before: ({ operation }) => (operation === 'put' ? sleep(3 * TICK_MS) : undefined) };
     const inFlight = channel.append(ref, batch('b'), {});
     await sleep(2 * TICK_MS);
@@ -130,12 +135,10 @@ describe('a zone that takes the place of another', () => {
       }),
       { waitingBytesMax: 500 },
     );
-    const { world, channel } = setting;
+    const { channel } = setting;
     const follower = await channel.tail(ref);
     const followed = outcomeOf(follower.waitBeyond(99 as SeqNum, 60_000));
-    replaceZone(world);
-    await sleep(2 * TICK_MS);
-    offloadAll(setting, 1);
+    await zoneComes(setting);
     await gate.arrived;
     const session = {};
     const appends = ['b', 'c', 'd'].map((body) => outcomeOf(channel.append(ref, batch(body), {}, session)));
@@ -212,9 +215,7 @@ describe('a zone that takes the place of another', () => {
       publish: async (claimed, publication) => (claimed.epoch === 2 ? undefined : await world.metadata.publish(claimed, publication)),
     }));
     const { world, channel } = setting;
-    replaceZone(world);
-    await sleep(2 * TICK_MS);
-    offloadAll(setting, 1);
+    await zoneComes(setting);
     await expect.poll(() => claims).toBe(2);
     const waiting = outcomeOf(channel.append(ref, batch('b'), {}));
     expect(await waiting).toBe('unavailable none');
@@ -239,9 +240,7 @@ describe('a zone that takes the place of another', () => {
       { idleMs: 60_000 },
     );
     const { world, channel } = setting;
-    replaceZone(world);
-    await sleep(2 * TICK_MS);
-    offloadAll(setting, 1);
+    await zoneComes(setting);
     await channel.append(ref, batch('b'), {});
     await gate.arrived;
     // The window cannot be written again.
@@ -273,9 +272,7 @@ describe('a zone that takes the place of another', () => {
       },
     }));
     const { world, channel } = setting;
-    replaceZone(world);
-    await sleep(2 * TICK_MS);
-    offloadAll(setting, 1);
+    await zoneComes(setting);
     isLost = true;
     await expect.poll(() => channel.isReady).toBe(false);
     await sleep(TICK_MS);
@@ -292,9 +289,7 @@ describe('a zone that takes the place of another', () => {
       },
     }));
     const { world, channel } = setting;
-    replaceZone(world);
-    await sleep(2 * TICK_MS);
-    offloadAll(setting, 1);
+    await zoneComes(setting);
     await gate.arrived;
     const waiting = outcomeOf(channel.append(ref, batch('b'), {}));
     // No quorum: the takeover cannot end by itself before its zones were asked for long enough.
@@ -325,9 +320,7 @@ describe('a zone that takes the place of another', () => {
       },
     }));
     const { world, channel } = setting;
-    replaceZone(world);
-    await sleep(2 * TICK_MS);
-    offloadAll(setting, 1);
+    await zoneComes(setting);
     await gate.arrived;
     const closed = channel.close();
     gate.open();

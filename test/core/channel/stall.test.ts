@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Channel } from '#core/channel/channel.ts';
-import { refused } from '#core/model/errors.ts';
 import type { SeqNum } from '#core/model/ids.ts';
-import { batch, bodies, refOf, World } from './world.ts';
+import { batch, bodies, metadataIsOut, refOf, World } from './world.ts';
 
 const ref = refOf(1);
 const BODY = 'x'.repeat(1_000);
@@ -76,10 +75,7 @@ describe('a channel whose quorum is out of reach', () => {
 
   test('L10: refuses a tail that needs a barrier, at once and also when it waited already', async () => {
     const world = new World();
-    const renew = async () => {
-      throw refused('unavailable', 'the metadata store is out');
-    };
-    const channel = await opened(world, { leaseMs: 500 }, { ...world.metadata, renew });
+    const channel = await opened(world, { leaseMs: 500 }, { ...world.metadata, renew: metadataIsOut });
     await channel.append(ref, batch('a'), {});
     await sleep(510);
     const tail = await channel.tail(ref);

@@ -7,23 +7,19 @@ import { systemClock } from '#core/adapters/node/system-clock.ts';
 import { systemRandom } from '#core/adapters/node/system-random.ts';
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
 import type { Channel } from '#core/channel/channel.ts';
-import { refused } from '#core/model/errors.ts';
 import type { SeqNum } from '#core/model/ids.ts';
 import type { ReadRequest } from '#core/model/read.ts';
 import { ReadBudget } from '#core/reader/read-budget.ts';
 import { openRead, type ReadSession } from '#core/reader/read-session.ts';
 import { READER_LIMITS } from '#core/reader/reader-limits.ts';
-import { batch, refOf, World } from './world.ts';
+import { batch, metadataIsOut, refOf, World } from './world.ts';
 
 const ref = refOf(1);
 const LEASE_MS = 500;
 
 /** An owner that cannot renew its lease, nor learn that it was replaced. */
 async function cutOff(world: World): Promise<Channel> {
-  const renew = async () => {
-    throw refused('unavailable', 'the metadata store is out');
-  };
-  const channel = world.channel({ leaseMs: LEASE_MS, idleMs: 60_000 }, { ...world.metadata, renew });
+  const channel = world.channel({ leaseMs: LEASE_MS, idleMs: 60_000 }, { ...world.metadata, renew: metadataIsOut });
   await channel.open('lock');
   onTestFinished(() => channel.close());
   await channel.append(ref, batch('a'), {});

@@ -10,6 +10,7 @@ import { createChunkLogs } from '#core/chunk/logs.ts';
 import { type RecordBatch, RecordBatchBuilder, RecordCursor } from '#core/format/record.ts';
 import type { ChannelState, StreamState } from '#core/metadata/schema.ts';
 import type { StreamRef } from '#core/model/append.ts';
+import { refused } from '#core/model/errors.ts';
 import type { ChannelId, Epoch, OwnerNonce, SeqNum, StreamId, StreamletNumber, ZoneId } from '#core/model/ids.ts';
 import { DEFAULT_STREAM_CONFIG } from '#core/model/stream-config.ts';
 
@@ -145,4 +146,9 @@ export async function bodies(channel: Channel, ref: StreamRef, from = 0): Promis
     while (cursor.next()) found.push(new TextDecoder().decode(body.subarray(cursor.bodyStart, cursor.end)));
     return found;
   });
+}
+
+/** A call of a metadata store that does not answer. */
+export async function metadataIsOut(): Promise<never> {
+  throw refused('unavailable', 'the metadata store is out');
 }

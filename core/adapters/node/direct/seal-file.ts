@@ -7,12 +7,12 @@
 //
 //   Z11 A seal's slot is zeroed before its position can be stored again, so that no start brings back a seal over a newer chunk.
 
+import { Gate } from '../../../base/gate.ts';
 import { encodeSeal } from '../../../format/chunk.ts';
 import { StoreError } from '../../../model/errors.ts';
 import type { LogId, Position } from '../../../model/ids.ts';
 import { PAGE_BYTES } from '../aligned-memory.ts';
 import { isDiskFull, type OpenFile, sayError } from '../files.ts';
-import { Gate } from './gate.ts';
 import { chunkCrcOf, type Mark, readHead, readTail, SEAL_FILE } from './record.ts';
 import { makeZoneFile, writeRecord, writeZeroes, type ZoneContext } from './zone-context.ts';
 

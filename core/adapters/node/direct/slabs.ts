@@ -3,11 +3,11 @@
 // direct-chunk-store.ts calls this for chunks; what a position is, and what counts there, it knows and not we.
 // One slab takes records; the next one is prepared beside it, so that a change of slabs waits for nothing.
 
+import { Gate } from '../../../base/gate.ts';
 import { refused, StoreError } from '../../../model/errors.ts';
 import type { LogId, Position } from '../../../model/ids.ts';
 import { PAGE_BYTES } from '../aligned-memory.ts';
 import { isDiskFull, sayError } from '../files.ts';
-import { Gate } from './gate.ts';
 import { chunkCrcOf, fillEnds, plainMark, type RecordKind, recordPages } from './record.ts';
 import { SLAB_END_PAGES, SLAB_START_PAGES, Slab, slabName, startKind } from './slab.ts';
 import { makeZoneFile, openZoneFile, PreparedRecord, writeRecord, type ZoneContext } from './zone-context.ts';

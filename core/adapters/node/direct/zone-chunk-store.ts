@@ -3,6 +3,7 @@
 //   Z3  What is stored at a position stays as it is until it is deleted; only a seal may replace it, and only if it is torn.
 //   Z14 One call at a time changes a position, in the order they came: what is being written already counts as occupied.
 
+import { Gate } from '../../../base/gate.ts';
 import type { Range } from '../../../base/range.ts';
 import { CHUNK_HEADER_BYTES, encodeSeal } from '../../../format/chunk.ts';
 import { refused, StoreError } from '../../../model/errors.ts';
@@ -12,7 +13,6 @@ import { type ChunkPart, checkChunkToPut, type ValidChunk, validChunk } from '..
 import { PAGE_BYTES } from '../aligned-memory.ts';
 import { sayError } from '../files.ts';
 import type { ChunkIndex, Entry } from './chunk-index.ts';
-import { Gate } from './gate.ts';
 import { chunkCrcOf, MARK_BYTES } from './record.ts';
 import type { SealFile } from './seal-file.ts';
 import type { Slabs } from './slabs.ts';

@@ -1,15 +1,10 @@
 // Virtual time and randomness from one seed: events run one after the other, each followed by all the microtasks it queued.
 
 import type { Clock, Timer } from '#core/ports/clock.ts';
-
-interface Event {
-  readonly at: number;
-  readonly order: number;
-  run: (() => void) | undefined;
-}
+import { EventHeap, type TimedEvent } from '#test/support/event-heap.ts';
 
 export class World {
-  readonly #events: Event[] = [];
+  readonly #events = new EventHeap();
   #now = 0;
   #order = 0;
   #state: number;
@@ -40,9 +35,9 @@ export class World {
   }
 
   after(ms: number, run: () => void): Timer {
-    const event: Event = { at: this.#now + Math.max(0, ms), order: this.#order, run };
+    const event: TimedEvent = { at: this.#now + Math.max(0, ms), order: this.#order, run };
     this.#order += 1;
-    this.#push(event);
+    this.#events.push(event);
     return {
       cancel: () => {
         event.run = undefined;
@@ -70,7 +65,7 @@ export class World {
   async run(isDone: () => boolean, eventsMax = 200_000): Promise<boolean> {
     for (let i = 0; i < eventsMax; i += 1) {
       if (isDone()) return true;
-      const event = this.#pop();
+      const event = this.#events.pop();
       if (event === undefined) return isDone();
       this.#now = event.at;
       if (event.run === undefined) continue;
@@ -96,38 +91,4 @@ export class World {
   async elapse(ms: number): Promise<void> {
     await this.settle(this.sleep(ms));
   }
-
-  #push(event: Event): void {
-    const heap = this.#events;
-    let i = heap.push(event) - 1;
-    while (i > 0) {
-      const parent = (i - 1) >> 1;
-      if (!isBefore(event, heap[parent] as Event)) break;
-      heap[i] = heap[parent] as Event;
-      i = parent;
-    }
-    heap[i] = event;
-  }
-
-  #pop(): Event | undefined {
-    const heap = this.#events;
-    const top = heap[0];
-    const last = heap.pop();
-    if (top === undefined || last === undefined || heap.length === 0) return top;
-    let i = 0;
-    for (;;) {
-      let child = 2 * i + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1] as Event, heap[child] as Event)) child += 1;
-      if (!isBefore(heap[child] as Event, last)) break;
-      heap[i] = heap[child] as Event;
-      i = child;
-    }
-    heap[i] = last;
-    return top;
-  }
-}
-
-function isBefore(a: Event, b: Event): boolean {
-  return a.at < b.at || (a.at === b.at && a.order < b.order);
 }

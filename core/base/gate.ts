@@ -1,6 +1,6 @@
-// Lets a few of many through at a time, in the order they came: a zone whose disk stalls must not hold the whole thread pool.
+// Lets a few of many through at a time, in the order they came: what stalls must not hold the whole thread pool.
 
-import { invariant } from '../../../base/invariant.ts';
+import { invariant } from './invariant.ts';
 
 export class Gate {
   readonly #max: number;
