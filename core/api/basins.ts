@@ -41,9 +41,10 @@ export class Basins {
     return { info: basin, outcome };
   }
 
-  async ensure(name: string, config: BasinConfig, location?: string): Promise<Provisioned<BasinInfo>> {
+  /** @param mayUpdate throws where a basin that is there must not be changed. */
+  async ensure(name: string, config: BasinConfig, location?: string, mayUpdate?: () => void): Promise<Provisioned<BasinInfo>> {
     this.#check(config, location);
-    const { basin, outcome } = await this.#names.ensure(name, config);
+    const { basin, outcome } = await this.#names.ensure(name, config, mayUpdate);
     return { info: basin, outcome };
   }
 

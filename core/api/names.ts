@@ -1,7 +1,7 @@
 // Which names are names. (S2 v1 API, section 1.7.) Lengths count UTF-8 bytes.
 
 import { type ErrorCode, refused } from '../model/errors.ts';
-import { BASIN_NAME_BYTES_MAX, BASIN_NAME_BYTES_MIN, STREAM_NAME_BYTES_MAX } from '../model/limits.ts';
+import { ACCESS_TOKEN_ID_BYTES_MAX, BASIN_NAME_BYTES_MAX, BASIN_NAME_BYTES_MIN, STREAM_NAME_BYTES_MAX } from '../model/limits.ts';
 
 const BASIN = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 const BASIN_PREFIX = /^([a-z0-9][a-z0-9-]*)?$/;
@@ -31,9 +31,20 @@ export function streamName(name: string, code: ErrorCode): string {
 }
 
 export function streamNamePart(text: string, code: ErrorCode): string {
-  if (text.length > STREAM_NAME_BYTES_MAX || ENCODER.encode(text).length > STREAM_NAME_BYTES_MAX) {
-    throw refused(code, `a stream name is at most ${STREAM_NAME_BYTES_MAX} bytes`);
-  }
-  if (text.includes('\0') || !text.isWellFormed()) throw refused(code, 'a stream name is UTF-8 text without NUL');
+  return utf8(text, STREAM_NAME_BYTES_MAX, 'a stream name', code);
+}
+
+export function accessTokenId(id: string, code: ErrorCode): string {
+  if (id === '' || id === '.' || id === '..') throw refused(code, 'the id of an access token is not empty, "." or ".."');
+  return accessTokenIdPart(id, code);
+}
+
+export function accessTokenIdPart(text: string, code: ErrorCode): string {
+  return utf8(text, ACCESS_TOKEN_ID_BYTES_MAX, 'the id of an access token', code);
+}
+
+function utf8(text: string, bytesMax: number, what: string, code: ErrorCode): string {
+  if (text.length > bytesMax || ENCODER.encode(text).length > bytesMax) throw refused(code, `${what} is at most ${bytesMax} bytes`);
+  if (text.includes('\0') || !text.isWellFormed()) throw refused(code, `${what} is UTF-8 text without NUL`);
   return text;
 }

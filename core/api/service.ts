@@ -8,7 +8,7 @@
 import type { RecordBatch } from '../format/record.ts';
 import { streamRef } from '../metadata/schema.ts';
 import type { AppendAck, AppendConditions } from '../model/append.ts';
-import { refused } from '../model/errors.ts';
+import { refused, StoreError } from '../model/errors.ts';
 import type { StreamPosition } from '../model/ids.ts';
 import { UNARY_WAIT_SECS_MAX } from '../model/limits.ts';
 import type { ReadRequest } from '../model/read.ts';
@@ -40,14 +40,24 @@ export class Service {
     return this.streams.withStream(target, 'append', (info) => this.#deps.channels.append(streamRef(info), batch, conditions));
   }
 
-  /** The stream is resolved once, and strongly: the session stays with it whatever becomes of its name. */
-  async openAppendSession(target: StreamTarget): Promise<AppendSession> {
+  /**
+   * The stream is resolved once, and strongly: the session stays with it whatever becomes of its name.
+   *
+   * @param mayAppend throws where a batch may not be appended (any more); that fails the session.
+   */
+  async openAppendSession(target: StreamTarget, mayAppend: (batch: RecordBatch) => void = () => undefined): Promise<AppendSession> {
     const { channels } = this.#deps;
     const ref = streamRef(await this.streams.resolve(target, 'append'));
     const fate: SharedFate = {};
     return {
       submit: async (batch, conditions) => {
         if (fate.failed !== undefined) throw refused(fate.failed.code, 'an earlier batch of this session failed');
+        try {
+          mayAppend(batch);
+        } catch (error) {
+          if (error instanceof StoreError) fate.failed = error;
+          throw error;
+        }
         return channels.append(this.#changed.refresh(ref), batch, conditions, fate);
       },
       room: (signal) => channels.room(ref, signal),

@@ -61,10 +61,11 @@ export class Streams {
     return { info: stream, outcome };
   }
 
-  ensure(basin: string, name: string, request: PartialStreamConfig): Promise<Provisioned<StreamInfo>> {
+  /** @param mayUpdate throws where a stream that is there must not be changed. */
+  ensure(basin: string, name: string, request: PartialStreamConfig, mayUpdate?: () => void): Promise<Provisioned<StreamInfo>> {
     return this.#change(basin, name, async () => {
       const { config, channel } = await this.#plan(basin, request);
-      const { stream, outcome } = await this.#deps.names.streams.ensure(basin, name, config, channel);
+      const { stream, outcome } = await this.#deps.names.streams.ensure(basin, name, config, channel, mayUpdate);
       if (outcome === 'updated') await this.#configure(stream);
       return { info: stream, outcome };
     });

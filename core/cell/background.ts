@@ -2,9 +2,11 @@
 //
 // One failed run is told and tried again at the next tick: every job is resumable, and safe when run twice at once.
 
+import type { Access } from '../api/access/access.ts';
 import { InvariantError } from '../base/invariant.ts';
 import type { Repository } from '../metadata/repository.ts';
 import { StoreError } from '../model/errors.ts';
+import { accessJobs } from './access-jobs.ts';
 import type { CellPorts, OwnedChannel } from './cell.ts';
 import type { CellConfig } from './config.ts';
 import { type Job, listJobs } from './jobs.ts';
@@ -18,9 +20,9 @@ export class Background {
   readonly #stop = new AbortController();
   #running: Promise<void>[] = [];
 
-  constructor(ports: CellPorts, config: CellConfig, repository: Repository, channels: readonly OwnedChannel[]) {
+  constructor(ports: CellPorts, config: CellConfig, repository: Repository, channels: readonly OwnedChannel[], access: Access) {
     this.#ports = ports;
-    this.#jobs = listJobs(ports, config, repository, channels);
+    this.#jobs = [...listJobs(ports, config, repository, channels), ...accessJobs(access, config, repository)];
   }
 
   /** Again: nothing. */

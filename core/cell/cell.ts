@@ -1,5 +1,7 @@
 // The whole store as a function of its ports: the only place that wires.
 
+import { Access } from '../api/access/access.ts';
+import { Tokens } from '../api/access/tokens.ts';
 import type { ServiceSettings } from '../api/basins.ts';
 import { Service } from '../api/service.ts';
 import { Channel } from '../channel/channel.ts';
@@ -17,6 +19,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { MetadataStore } from '../ports/metadata-store.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { Random } from '../ports/random.ts';
+import type { TokenAuthority } from '../ports/token-authority.ts';
 import type { Trace } from '../ports/trace.ts';
 import { ReadBudget } from '../reader/read-budget.ts';
 import { openRead } from '../reader/read-session.ts';
@@ -42,6 +45,7 @@ export interface CellPorts {
   readonly checksum: Checksum;
   readonly trace: Trace;
   readonly metadata: MetadataStore;
+  readonly authority: TokenAuthority;
   /** Where segments go. */
   readonly objects: ObjectStore;
   /** One a storage class; the first is where a class without zones goes. */
@@ -132,6 +136,8 @@ async function opened(ports: CellPorts, channels: readonly OwnedChannel[], proof
 export interface Cell {
   readonly settings: ServiceSettings;
   readonly service: Service;
+  readonly access: Access;
+  readonly tokens: Tokens;
   readonly channels: readonly OwnedChannel[];
   /** Whether streams of the first storage class can be appended to and followed. */
   readonly isServing: boolean;
@@ -171,10 +177,15 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
     },
     settings,
   );
-  const background = new Background(ports, config, repository, channels);
+  const { authority } = ports;
+  const access = new Access({ authority, tokens: repository.accessTokens, clock }, config.access);
+  const tokens = new Tokens({ authority, tokens: repository.accessTokens, revocations: access.revocations, clock, random });
+  const background = new Background(ports, config, repository, channels, access);
   return {
     settings,
     service,
+    access,
+    tokens,
     channels,
     get isServing() {
       return channels[0]?.channel.isReady === true;

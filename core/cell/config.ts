@@ -1,5 +1,6 @@
 // THE table of a cell's tunables: sizes, lingers, lease times and every other bound, with unit and reason.
 
+import type { AccessSettings } from '../api/access/access.ts';
 import type { ChannelConfig } from '../channel/deps.ts';
 
 const KIB = 1024;
@@ -39,6 +40,8 @@ export const CHUNK_STORE_KINDS = {
 export interface CellConfig {
   /** The one location of this deployment, as the API names it. */
   readonly location: string;
+  /** Who may do what, and how soon a revoked access token is known everywhere. */
+  readonly access: AccessSettings;
   readonly channel: Omit<ChannelConfig, 'batching'>;
   readonly retryDelayMs: { readonly min: number; readonly max: number };
   readonly offload: {
@@ -69,6 +72,7 @@ export interface CellConfig {
 
 export const DEFAULT_CELL_CONFIG: CellConfig = {
   location: 'local',
+  access: { mode: 'off', revocationMsMax: 10_000 },
   channel: {
     leaseMs: 10_000,
     tailMs: 10_000,

@@ -46,13 +46,14 @@ export class Basins {
     });
   }
 
-  /** PUT: makes the basin, or gives it this configuration. @throws StoreError `basin_deletion_pending` */
-  ensure(name: string, config: BasinConfig): Promise<ProvisionedBasin> {
+  /** PUT: makes the basin, or gives it this configuration, unless `mayUpdate` throws. @throws StoreError `basin_deletion_pending` */
+  ensure(name: string, config: BasinConfig, mayUpdate?: () => void): Promise<ProvisionedBasin> {
     return transact<ProvisionedBasin>(this.#store, async () => {
       const { basin, item } = await this.#read(name, 'strong');
       if (basin === undefined) return this.#creation(name, config);
       if (basin.deletedAt !== undefined) throw basinDeletionPending(name);
       if (equalData(basin.config, config)) return { result: { outcome: 'noop', basin } };
+      mayUpdate?.();
       const changed = { ...basin, config };
       return { writes: [this.#change(basin, item, changed)], result: { outcome: 'updated', basin: changed } };
     });

@@ -4,6 +4,7 @@ import type { ChannelId } from '../model/ids.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { MetadataStore } from '../ports/metadata-store.ts';
 import type { Random } from '../ports/random.ts';
+import { AccessTokens } from './access-tokens.ts';
 import { Basins } from './basins.ts';
 import { ChannelRegister } from './channel-register.ts';
 import { Doubt } from './doubt.ts';
@@ -14,6 +15,7 @@ export class Repository {
   readonly basins: Basins;
   readonly streams: Streams;
   readonly segments: SegmentIndex;
+  readonly accessTokens: AccessTokens;
   readonly doubt: Doubt;
   readonly #store: MetadataStore;
 
@@ -22,6 +24,7 @@ export class Repository {
     this.basins = new Basins(store, clock);
     this.streams = new Streams(store, clock, random);
     this.doubt = new Doubt(store);
+    this.accessTokens = new AccessTokens(store, clock);
     this.segments = new SegmentIndex(store, clock);
   }
 

@@ -14,6 +14,8 @@
 // | dead object    | dead-objects            | <ms, 16>/<object key>   | with the last row of an object              | gc                  |
 // | channel (M)    | channel/<channel>       | M                       | channel: claim, renew, publish, release;    | nobody              |
 // |                |                         |                         | offload: name, finish; gc: drop; sweep: bump |                    |
+// | access token   | access-tokens           | <token id>              | api: issue                                  | revocation, purge   |
+// | revoked token  | revoked-tokens          | <ms, 16>/<secret's id>  | api: revoke                                 | purge               |
 // | doubt          | doubt                   | sweep                   | sweep                                       | a person            |
 // | tie            | data-folder             | identity                | host, at each start (adapters/node)         | nobody              |
 //
@@ -170,6 +172,8 @@ export const DELETING_STREAMS = 'deleting-streams';
 export const DELETING_BASINS = 'deleting-basins';
 export const REMOVED_STREAMS = 'removed-streams';
 export const DEAD_OBJECTS = 'dead-objects';
+export const ACCESS_TOKENS = 'access-tokens';
+export const REVOKED_TOKENS = 'revoked-tokens';
 export const ROW_PREFIX = 'row/';
 
 /** Behind every `row/…` sort key. */
@@ -227,6 +231,14 @@ export function deadObjectKey(object: DeadObject): Key {
 
 export function channelKey(channel: ChannelId): Key {
   return { partition: `channel/${channel}`, sort: 'M' };
+}
+
+export function accessTokenKey(id: string): Key {
+  return { partition: ACCESS_TOKENS, sort: id };
+}
+
+export function revokedTokenKey(token: { readonly tokenId: string; readonly revokedAt: number }): Key {
+  return { partition: REVOKED_TOKENS, sort: `${paddedMs(token.revokedAt)}/${token.tokenId}` };
 }
 
 export function doubtKey(): Key {

@@ -76,13 +76,14 @@ export class Streams {
   }
 
   /** PUT: makes the stream, or gives it this configuration. @throws as `create`, but for `resource_already_exists` */
-  ensure(basin: string, name: string, config: StreamConfig, channel: ChannelId): Promise<ProvisionedStream> {
+  ensure(basin: string, name: string, config: StreamConfig, channel: ChannelId, mayUpdate?: () => void): Promise<ProvisionedStream> {
     const id = this.#newId();
     return transact<ProvisionedStream>(this.#store, async () => {
       const { stream, item } = await this.#read(basin, name, 'strong');
       if (stream === undefined) return this.#creation(basin, name, id, config, channel);
       if (stream.deletedAt !== undefined) throw streamDeletionPending(basin, name);
       if (equalData(stream.config, config)) return { result: { outcome: 'noop', stream } };
+      mayUpdate?.();
       const changed = { ...stream, config };
       return { writes: [this.#change(stream, item, changed)], result: { outcome: 'updated', stream: changed } };
     });

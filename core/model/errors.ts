@@ -21,6 +21,7 @@ export type ErrorCode =
   // Names and lifecycles.
   | 'basin_not_found'
   | 'stream_not_found'
+  | 'access_token_not_found'
   | 'basin_deletion_pending'
   | 'stream_deletion_pending'
   | 'resource_already_exists'

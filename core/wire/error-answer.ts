@@ -37,6 +37,7 @@ export const ANSWERS = {
   not_implemented: { code: 'not_implemented', status: 501 },
   basin_not_found: { code: 'basin_not_found', status: 404 },
   stream_not_found: { code: 'stream_not_found', status: 404 },
+  access_token_not_found: { code: 'access_token_not_found', status: 404 },
   basin_deletion_pending: { code: 'basin_deletion_pending', status: 409 },
   stream_deletion_pending: { code: 'stream_deletion_pending', status: 409 },
   resource_already_exists: { code: 'resource_already_exists', status: 409 },

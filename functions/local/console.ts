@@ -5,24 +5,26 @@ import { StoreError } from '#core/model/errors.ts';
 import { SettingError } from './env.ts';
 
 /** One line with the URL, then commands to try. */
-export function banner(host: string, port: number): void {
+export function banner(host: string, port: number, access: 'off' | 'required'): void {
   const name = host.includes(':') ? `[${host}]` : host;
   const url = `http://${name}:${port}`;
   const records = `${url}/v1/streams/hello/records`;
   const basin = "-H 's2-basin: my-first-basin'";
+  const token = access === 'off' ? 'any' : '<access token>';
+  const auth = access === 'off' ? '' : ` -H 'authorization: Bearer ${token}'`;
   const json = "-H 'content-type: application/json'";
   process.stdout.write(`millrace listens on ${url}
 
 # a basin that makes streams as they are written to (once)
-curl -X POST ${url}/v1/basins ${json} -d '{"basin":"my-first-basin","config":{"create_stream_on_append":true}}'
+curl -X POST ${url}/v1/basins ${json}${auth} -d '{"basin":"my-first-basin","config":{"create_stream_on_append":true}}'
 # append
-curl -X POST ${records} ${basin} ${json} -d '{"records":[{"body":"hello"}]}'
+curl -X POST ${records} ${basin}${auth} ${json} -d '{"records":[{"body":"hello"}]}'
 # read
-curl '${records}?seq_num=0' ${basin}
+curl '${records}?seq_num=0' ${basin}${auth}
 # tail
-curl -N '${records}?seq_num=0' ${basin} -H 'accept: text/event-stream'
+curl -N '${records}?seq_num=0' ${basin}${auth} -H 'accept: text/event-stream'
 # the S2 SDK and CLI
-export S2_ACCOUNT_ENDPOINT=${url} S2_BASIN_ENDPOINT=${url} S2_ACCESS_TOKEN=any
+export S2_ACCOUNT_ENDPOINT=${url} S2_BASIN_ENDPOINT=${url} S2_ACCESS_TOKEN=${token}
 `);
 }
 
@@ -31,4 +33,11 @@ export function exitWith(error: unknown, trace: ProcessTrace, doing: 'start' | '
   if (error instanceof SettingError || error instanceof StoreError) process.stderr.write(`millrace cannot ${doing}: ${error.message}\n`);
   else trace.log.fatal({ event: 'server.crashed', message: String(error), stack: error instanceof Error ? error.stack : undefined });
   process.exit(1);
+}
+
+/** The root token is told here, once, and nowhere else. */
+export function tellRootToken(token: string): void {
+  process.stdout.write(`# root access token, shown this once; keep it in a safe place
+${token}
+`);
 }

@@ -4,6 +4,8 @@ import { type CellConfig, DEFAULT_CELL_CONFIG } from '#core/cell/config.ts';
 
 const MIB = 1024 * 1024;
 const BACKLOG_MIB_MIN = 8;
+/** Long enough that nobody guesses it, if it is random. */
+const ROOT_TOKEN_CHARS_MIN = 20;
 /** Zones hold the backlog, and what GC has not come to. */
 const ZONE_BACKLOGS = DEFAULT_CELL_CONFIG.zoneBytesMax / DEFAULT_CELL_CONFIG.channel.backlogBytesMax;
 
@@ -11,6 +13,8 @@ export interface LocalEnv {
   readonly port: number;
   readonly host: string;
   readonly dataDir: string;
+  /** Undefined: the one that was printed at the first start, if access is checked at all. */
+  readonly rootToken: string | undefined;
   readonly config: CellConfig;
 }
 
@@ -24,15 +28,36 @@ export function readEnv(env: Readonly<Record<string, string | undefined>>): Loca
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
     throw new SettingError(`PORT is "${port}"; it must be a number from 0 (any free port) to 65535`);
   }
-  const auth = env['MILLRACE_AUTH'] ?? 'off';
-  if (auth !== 'off') {
-    throw new SettingError(`MILLRACE_AUTH is "${auth}"; it must be "off" (access tokens are not there yet)`);
-  }
   const dataDir = env['MILLRACE_DATA_DIR'] ?? '.millrace';
   if (dataDir === '') throw new SettingError('MILLRACE_DATA_DIR is empty; it must name a folder');
   const host = env['MILLRACE_HOST'] ?? '127.0.0.1';
   if (host === '') throw new SettingError('MILLRACE_HOST is empty; it must be an address to listen on, such as 127.0.0.1');
-  return { port: Number(port), host, dataDir, config: withBacklog(env['MILLRACE_BACKLOG_MIB']) };
+  const config = { ...withBacklog(env['MILLRACE_BACKLOG_MIB']), access: access(env) };
+  return { port: Number(port), host, dataDir, rootToken: rootToken(env['MILLRACE_ROOT_TOKEN'], config.access), config };
+}
+
+function access(env: Readonly<Record<string, string | undefined>>): CellConfig['access'] {
+  const mode = env['MILLRACE_AUTH'] ?? 'off';
+  if (mode !== 'off' && mode !== 'required') {
+    throw new SettingError(`MILLRACE_AUTH is "${mode}"; it must be "off" (any bearer token or none) or "required"`);
+  }
+  const secs = env['MILLRACE_REVOCATION_SECS'] ?? '10';
+  if (!/^\d{1,5}$/.test(secs) || Number(secs) < 1) {
+    throw new SettingError(`MILLRACE_REVOCATION_SECS is "${secs}"; it must be a whole number of seconds from 1 to 99999`);
+  }
+  return { mode, revocationMsMax: 1_000 * Number(secs) };
+}
+
+/** What is wrong with it is told, and never what it is. */
+function rootToken(token: string | undefined, { mode }: CellConfig['access']): string | undefined {
+  if (token === undefined) return undefined;
+  if (mode === 'off') {
+    throw new SettingError('MILLRACE_ROOT_TOKEN is set while MILLRACE_AUTH is "off"; set MILLRACE_AUTH to "required", or leave it out');
+  }
+  if (token.length < ROOT_TOKEN_CHARS_MIN || !/^[\x21-\x7e]+$/.test(token)) {
+    throw new SettingError(`MILLRACE_ROOT_TOKEN must be at least ${ROOT_TOKEN_CHARS_MIN} visible ASCII characters without spaces`);
+  }
+  return token;
 }
 
 /** Why nothing listens, in terms of the settings; any other failure is given back as it is. */

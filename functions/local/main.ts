@@ -7,7 +7,7 @@ import { systemClock } from '#core/adapters/node/system-clock.ts';
 import { zlibCodec } from '#core/adapters/node/zlib-codec.ts';
 import { createHttpHandler, type Readiness } from '#core/api/http/handler.ts';
 import { createCell, type OwnedChannel } from '#core/cell/cell.ts';
-import { banner, exitWith } from './console.ts';
+import { banner, exitWith, tellRootToken } from './console.ts';
 import { listenError, readEnv } from './env.ts';
 import { onSignals } from './signals.ts';
 import { openStorage } from './storage.ts';
@@ -27,13 +27,17 @@ onSignals(
 );
 
 async function main(): Promise<void> {
-  const { port, host, dataDir, config } = readEnv(process.env);
-  const storage = await openStorage(dataDir, config, trace);
+  const env = readEnv(process.env);
+  const { port, host, config } = env;
+  const storage = await openStorage(env, trace);
+  if (storage.newRootToken !== undefined) tellRootToken(storage.newRootToken);
   const cell = createCell(storage.ports, config);
   for (const { id, channel } of cell.channels) gaugeChannel(trace, id, channel);
   let readiness: Readiness = 'starting';
   const handler = createHttpHandler({
     service: cell.service,
+    access: cell.access,
+    tokens: cell.tokens,
     settings: cell.settings,
     clock: systemClock,
     codec: zlibCodec,
@@ -66,7 +70,7 @@ async function main(): Promise<void> {
     // Why it does not serve is in the log; it may yet, when a disk has room or a zone is back.
     while (!cell.isServing && isUp(readiness)) await systemClock.sleep(SERVING_POLL_MS);
     if (!isUp(readiness)) return;
-    banner(host, bound);
+    banner(host, bound, config.access.mode);
     // Where NODE_COMPILE_CACHE names a folder, the next start is faster, even if this process never ends well.
     flushCompileCache();
   }

@@ -8,23 +8,34 @@ import type { ProcessTrace } from '#core/adapters/node/process-trace.ts';
 import { openSqliteMetadata, type SqliteMetadata } from '#core/adapters/node/sqlite-metadata-store.ts';
 import { systemClock } from '#core/adapters/node/system-clock.ts';
 import { systemRandom } from '#core/adapters/node/system-random.ts';
+import { openTokenAuthority } from '#core/adapters/node/token-authority.ts';
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
 import { openObjectChunkStore } from '#core/adapters/object-chunk-store.ts';
 import type { CellPorts, ZoneSet } from '#core/cell/cell.ts';
-import { type CellConfig, CHUNK_STORE_KINDS } from '#core/cell/config.ts';
+import { CHUNK_STORE_KINDS } from '#core/cell/config.ts';
+import type { LocalEnv } from './env.ts';
 import { openZones } from './zones.ts';
+
+export type StorageOptions = Pick<LocalEnv, 'dataDir' | 'config'> & Partial<Pick<LocalEnv, 'rootToken'>>;
 
 export interface Storage {
   readonly ports: CellPorts;
+  /** Made at this start, to be told once. */
+  readonly newRootToken?: string;
   close(): Promise<void>;
 }
 
 /** Locks the data folder and opens everything in it. @throws StoreError that names the file and what to do */
-export async function openStorage(dataDir: string, config: CellConfig, trace: ProcessTrace): Promise<Storage> {
+export async function openStorage({ dataDir, config, rootToken }: StorageOptions, trace: ProcessTrace): Promise<Storage> {
   const lock: FolderLock = await lockFolder(dataDir);
   const at = (...parts: string[]) => path.join(path.resolve(dataDir), ...parts);
   const metadata = await openMetadata(path.resolve(dataDir), trace);
   trace.gauge('millrace_metadata_low', '1 while the disk is full: basins and streams are not made', {}, () => Number(metadata.isLow));
+  const ownRoot = rootToken === undefined ? 'kept' : { token: rootToken };
+  const { authority, newRootToken } = await openTokenAuthority({
+    dir: at('access'),
+    root: config.access.mode === 'off' ? undefined : ownRoot,
+  });
   const objects = await openFileObjectStore({ dir: at('segments'), random: systemRandom });
   const express = await openZones(at('zones'), config, trace);
   const chunkFiles = await openFileObjectStore({ dir: at('chunks'), random: systemRandom });
@@ -50,9 +61,11 @@ export async function openStorage(dataDir: string, config: CellConfig, trace: Pr
       checksum: zlibChecksum,
       trace,
       metadata,
+      authority,
       objects,
       zones: [express.zones, standardZones],
     },
+    ...(newRootToken === undefined ? {} : { newRootToken }),
     async close() {
       await express.close();
       await metadata.close();

@@ -9,6 +9,7 @@ import { runOffload } from '#core/jobs/offload.ts';
 import { Repository } from '#core/metadata/repository.ts';
 import { StoreError } from '#core/model/errors.ts';
 import type { Trace } from '#core/ports/trace.ts';
+import { noTokens } from '#test/support/no-tokens.ts';
 import type { Audit } from './audit.ts';
 import type { EventLoop } from './event-loop.ts';
 import { clockOf, Gate, type Machine } from './machine.ts';
@@ -67,6 +68,7 @@ export class Process {
       checksum: zlibChecksum,
       trace: { event: (name, fields) => world.traced(this, name, fields) },
       metadata: metadata.portFor(place, gate, network, audit),
+      authority: noTokens,
       objects: objects.portFor(place, gate, network, audit),
       zones: [zones.setFor(place, gate, kind)],
     };

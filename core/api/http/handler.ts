@@ -13,6 +13,9 @@ import type { Codec } from '../../ports/codec.ts';
 import { errorAnswer } from '../../wire/error-answer.ts';
 import { SharedEncodings } from '../../wire/shared-encodings.ts';
 import { parseEventId } from '../../wire/sse.ts';
+import type { Access } from '../access/access.ts';
+import { authorizeCommands } from '../access/principal.ts';
+import type { Tokens } from '../access/tokens.ts';
 import type { ServiceSettings } from '../basins.ts';
 import type { Service } from '../service.ts';
 import { serveAppendSession } from './append-session.ts';
@@ -20,17 +23,21 @@ import { acceptedEncoding, Bodies, holdAnswer, packBody, withBody } from './body
 import type { Answer, AnswerHeaders, Call } from './call.ts';
 import { Draining, serverDraining } from './draining.ts';
 import { Exchange, type NodeRequest, type NodeResponse } from './exchange.ts';
+import { authorizeRoute, type Named, streamTarget } from './names-in.ts';
+import { openApi } from './openapi.ts';
 import { HTTP_PATIENCE, type HttpPatience } from './patience.ts';
 import { eventEncoder, frameEncoder, serveReadSession } from './read-sessions.ts';
-import { streamTarget } from './record-routes.ts';
 import { header, mediaType, parseQuery, parseRead, requestFormat } from './request.ts';
-import { ROUTES, type Route } from './routes.ts';
+import type { Route } from './route.ts';
+import { ROUTES } from './routes.ts';
 
 /** `degraded`: requests are taken, and those for streams of the first storage class fail. */
 export type Readiness = 'ready' | 'degraded' | 'starting' | 'draining';
 
 export interface HttpHandlerDeps {
   readonly service: Service;
+  readonly access: Access;
+  readonly tokens: Tokens;
   readonly settings: ServiceSettings;
   readonly clock: Clock;
   readonly codec: Codec;
@@ -69,7 +76,7 @@ const PREFLIGHT: AnswerHeaders = {
 };
 const STREAMING: AnswerHeaders = { ...CORS, 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' };
 const NOTHING = new Uint8Array(0);
-const TEXTS: ReadonlySet<string> = new Set(['/health', '/ping', '/metrics']);
+const TEXTS: ReadonlySet<string> = new Set(['/health', '/ping', '/metrics', '/openapi.json']);
 /** From the end of sessions to the end of their connections: what a client that reads needs to hear of it. */
 const CUT_MS = 1_000;
 
@@ -139,6 +146,7 @@ class Handler implements HttpHandler {
     if (method === 'OPTIONS') return exchange.answer(204, PREFLIGHT, NOTHING);
     if (TEXTS.has(path)) {
       if (method !== 'GET' && method !== 'HEAD') throw wrongMethod(method);
+      if (path === '/openapi.json') return this.#answer(exchange, openApi());
       if (path === '/metrics') return this.#answerText(exchange, 200, await this.#deps.metrics());
       return this.#answerHealth(exchange);
     }
@@ -151,8 +159,11 @@ class Handler implements HttpHandler {
       route = this.#find(method, path);
       if (this.#deps.readiness() === 'starting') throw refused('unavailable', 'the server is starting');
       if (this.#draining.advised.aborted) throw serverDraining();
-      if (await this.#serveSession(exchange, route)) return observe('session', 200);
-      observe(route.path, await this.#serveUnary(exchange, route));
+      const principal = await this.#deps.access.authenticate(exchange.headers.authorization);
+      const named: Named = { exchange, principal, segments: exchange.path.slice(1).split('/') };
+      authorizeRoute(route.access, named);
+      if (await this.#serveSession(named, route)) return observe('session', 200);
+      observe(route.path, await this.#serveUnary(named, route));
     } catch (error) {
       observe(route?.path ?? 'none', errorAnswer(error).status);
       throw error;
@@ -168,14 +179,15 @@ class Handler implements HttpHandler {
     throw wrongMethod(method);
   }
 
-  async #serveUnary(exchange: Exchange, route: Route): Promise<number> {
-    const { service, settings } = this.#deps;
+  async #serveUnary(named: Named, route: Route): Promise<number> {
+    const { service, settings, tokens } = this.#deps;
+    const { exchange } = named;
     const call = (body: Uint8Array): Call => ({
-      exchange,
+      ...named,
       service,
       settings,
+      tokens,
       draining: this.#draining,
-      segments: exchange.path.slice(1).split('/'),
       query: parseQuery(exchange.query),
       body,
     });
@@ -206,23 +218,26 @@ class Handler implements HttpHandler {
   }
 
   /** False when the request is not one for a session. */
-  async #serveSession(exchange: Exchange, route: Route): Promise<boolean> {
-    if (route.path !== '/v1/streams/:stream/records' || exchange.method === 'HEAD') return false;
-    const { headers } = exchange;
+  async #serveSession(named: Named, route: Route): Promise<boolean> {
+    const { headers, method } = named.exchange;
+    if (route.path !== '/v1/streams/:stream/records' || method === 'HEAD') return false;
     const isFramed = mediaType(header(headers, 'content-type')) === 'session';
     if (route.method === 'POST') {
-      if (isFramed) await this.#appendSession(exchange);
+      if (isFramed) await this.#appendSession(named);
       return isFramed;
     }
     const isEvents = !isFramed && mediaType(header(headers, 'accept')) === 'event-stream';
-    if (isFramed || isEvents) await this.#readSession(exchange, isEvents);
+    if (isFramed || isEvents) await this.#readSession(named, isEvents);
     return isFramed || isEvents;
   }
 
-  async #appendSession(exchange: Exchange): Promise<void> {
+  async #appendSession(named: Named): Promise<void> {
     const { service, codec } = this.#deps;
-    const target = streamTarget({ exchange, segments: exchange.path.slice(1).split('/') });
-    const session = await service.openAppendSession(target);
+    const { exchange, principal } = named;
+    const session = await service.openAppendSession(streamTarget(named), ({ commands }) => {
+      this.#deps.access.check(principal);
+      authorizeCommands(principal, commands);
+    });
     exchange.head(200, { ...STREAMING, 'content-type': 's2s/proto' });
     await serveAppendSession(exchange, session, {
       codec,
@@ -232,10 +247,11 @@ class Handler implements HttpHandler {
     });
   }
 
-  async #readSession(exchange: Exchange, isEvents: boolean): Promise<void> {
-    const { service, codec, clock } = this.#deps;
+  async #readSession(named: Named, isEvents: boolean): Promise<void> {
+    const { service, codec, clock, access } = this.#deps;
+    const { exchange, principal } = named;
     const { headers } = exchange;
-    const target = streamTarget({ exchange, segments: exchange.path.slice(1).split('/') });
+    const target = streamTarget(named);
     const format = isEvents ? requestFormat(headers) : 'raw';
     const lastEventId = isEvents ? header(headers, 'last-event-id') : undefined;
     const resume = lastEventId === undefined || lastEventId === '' ? undefined : parseEventId(lastEventId);
@@ -245,7 +261,7 @@ class Handler implements HttpHandler {
     const encoder = isEvents
       ? eventEncoder(format, clock, resume, this.#shared)
       : frameEncoder(this.#draining, codec, acceptedEncoding(headers['accept-encoding']), this.#shared);
-    await serveReadSession(exchange, session, encoder, this.#draining);
+    await serveReadSession(exchange, session, encoder, this.#draining, () => access.check(principal));
   }
 
   #answerHealth(exchange: Exchange): void {
@@ -266,7 +282,8 @@ class Handler implements HttpHandler {
     }
     const retry: AnswerHeaders =
       retryAfterMs === undefined ? {} : { 'retry-after-ms': retryAfterMs, 'retry-after': Math.ceil(retryAfterMs / 1_000) };
-    exchange.answer(status, { ...CORS, ...retry, 'content-type': 'application/json' }, Buffer.from(body));
+    const challenge: AnswerHeaders = status === 401 ? { 'www-authenticate': 'Bearer' } : {};
+    exchange.answer(status, { ...CORS, ...retry, ...challenge, 'content-type': 'application/json' }, Buffer.from(body));
   }
 }
 

@@ -55,14 +55,21 @@ export function eventEncoder(format: JsonFormat, clock: Clock, resume: EventId |
   };
 }
 
-/** Serves the session to its end. The head is sent. */
-export async function serveReadSession(exchange: Exchange, session: ReadSession, encoder: Encoder, draining: Draining): Promise<void> {
+/** Serves the session to its end. The head is sent. @param check throws once the session may not go on: asked before each batch and heartbeat. */
+export async function serveReadSession(
+  exchange: Exchange,
+  session: ReadSession,
+  encoder: Encoder,
+  draining: Draining,
+  check: () => void,
+): Promise<void> {
   const signal = AbortSignal.any([exchange.gone, draining.over]);
   try {
     exchange.body.resume();
     while (!signal.aborted) {
       const batch = await session.next(signal);
       if (batch === 'end') break;
+      check();
       const bytes = encoder.batch(batch);
       const blocked = bytes === undefined ? undefined : exchange.write(bytes);
       if (blocked !== undefined) await blocked;

@@ -1,6 +1,7 @@
 // What the parts of a request say: path, query and headers, each with the error code that belongs to it.
 
 import type { IncomingHttpHeaders } from 'node:http';
+import type { z } from 'zod';
 import { refused } from '../../model/errors.ts';
 import type { SeqNum } from '../../model/ids.ts';
 import { LIST_LIMIT_MAX } from '../../model/limits.ts';
@@ -10,11 +11,12 @@ import type { JsonFormat } from '../../wire/append-json.ts';
 import type { EventId } from '../../wire/sse.ts';
 import type { Page } from '../deps.ts';
 import { basinName } from '../names.ts';
-import { parseConfigJson, parseStreamConfig } from './config-schema.ts';
+import { parseConfigJson, parseStreamConfig } from './schema/config.ts';
+import { HEADERS, type HeaderName } from './schema/headers.ts';
+import { parseWith } from './schema/parse.ts';
+import { type PageQuery, readQuery } from './schema/query.ts';
 
-const U64_MAX = 0xffff_ffff_ffff_ffffn;
 const SAFE_MAX = BigInt(Number.MAX_SAFE_INTEGER);
-const ENCRYPTION_KEY_CHARS_MAX = 44;
 
 /** One segment of the path, decoded. @throws StoreError `bad_path` */
 export function decodeSegment(segment: string): string {
@@ -36,13 +38,9 @@ export function parseQuery(text: string): ReadonlyMap<string, string> {
   return query;
 }
 
-function u64(query: ReadonlyMap<string, string>, name: string): bigint | undefined {
-  const text = query.get(name);
-  if (text === undefined) return undefined;
-  if (!/^[0-9]{1,20}$/.test(text)) throw refused('bad_query', `"${name}" is a whole number`);
-  const value = BigInt(text);
-  if (value > U64_MAX) throw refused('bad_query', `"${name}" has at most 64 bits`);
-  return value;
+/** @throws StoreError `bad_query` */
+export function parseQueryWith<T extends z.ZodType>(schema: T, query: ReadonlyMap<string, string>): z.output<T> {
+  return parseWith(schema, Object.fromEntries(query), 'bad_query', 'the query');
 }
 
 /** A count or position; no stream reaches 2^53 − 1, so what lies above means the same. */
@@ -50,27 +48,14 @@ function safe(value: bigint): number {
   return Number(value > SAFE_MAX ? SAFE_MAX : value);
 }
 
-export function parsePage(query: ReadonlyMap<string, string>, check: (text: string) => string): Page {
-  const limit = u64(query, 'limit') ?? 0n;
-  return {
-    prefix: check(query.get('prefix') ?? ''),
-    startAfter: check(query.get('start_after') ?? ''),
-    limit: limit === 0n || limit > BigInt(LIST_LIMIT_MAX) ? LIST_LIMIT_MAX : Number(limit),
-  };
+export function pageOf({ prefix = '', start_after: startAfter = '', limit = 0n }: PageQuery): Page {
+  return { prefix, startAfter, limit: limit === 0n || limit > BigInt(LIST_LIMIT_MAX) ? LIST_LIMIT_MAX : Number(limit) };
 }
 
 /** @param resume where an EventSource says that it is: it overrides the start, and counts against the limits. */
 export function parseRead(query: ReadonlyMap<string, string>, resume?: EventId): ReadRequest {
-  const seqNum = u64(query, 'seq_num');
-  const timestamp = u64(query, 'timestamp');
-  const tailOffset = u64(query, 'tail_offset');
-  const count = u64(query, 'count');
-  const bytes = u64(query, 'bytes');
-  const until = u64(query, 'until');
-  const wait = u64(query, 'wait');
-  const clamp = query.get('clamp') ?? 'false';
-  if (clamp !== 'true' && clamp !== 'false') throw refused('bad_query', '"clamp" is true or false');
-  if (wait !== undefined && wait > 0xffff_ffffn) throw refused('bad_query', '"wait" has at most 32 bits');
+  const read = parseQueryWith(readQuery, query);
+  const { seq_num: seqNum, timestamp, tail_offset: tailOffset, count, bytes, until, wait } = read;
   const given = [seqNum, timestamp, tailOffset].filter((value) => value !== undefined).length;
   if (given > 1) throw refused('invalid', 'only one of "seq_num", "timestamp" and "tail_offset" may be given');
   if (timestamp !== undefined && until !== undefined && timestamp >= until) {
@@ -78,7 +63,7 @@ export function parseRead(query: ReadonlyMap<string, string>, resume?: EventId):
   }
   return {
     start: resume === undefined ? readStart(seqNum, timestamp, tailOffset) : { kind: 'seqNum', seqNum: after(resume) },
-    clamp: clamp === 'true',
+    clamp: read.clamp ?? false,
     ...(count === undefined ? {} : { count: Math.max(0, safe(count) - (resume?.count ?? 0)) }),
     ...(bytes === undefined ? {} : { bytes: Math.max(0, safe(bytes) - (resume?.bytes ?? 0)) }),
     ...(until === undefined ? {} : { until }),
@@ -119,26 +104,27 @@ export function requestBasin(headers: IncomingHttpHeaders): string {
   return basinName(name, 'bad_header');
 }
 
+/** A header as its schema has it. @throws StoreError `bad_header` */
+function headerBy<Name extends HeaderName>(headers: IncomingHttpHeaders, name: Name): z.output<(typeof HEADERS)[Name]> | undefined {
+  const text = header(headers, name)?.trim();
+  if (text === undefined) return undefined;
+  const parsed = HEADERS[name].safeParse(text);
+  if (!parsed.success) throw refused('bad_header', `the header \`${name}\` is not as expected: ${parsed.error.issues[0]?.message}`);
+  return parsed.data as z.output<(typeof HEADERS)[Name]>;
+}
+
 export function requestFormat(headers: IncomingHttpHeaders): JsonFormat {
-  switch (header(headers, 's2-format')?.trim()) {
-    case undefined:
-    case 'raw':
-    case 'json':
-      return 'raw';
-    case 'base64':
-    case 'json-binsafe':
-      return 'base64';
-    default:
-      throw refused('bad_header', 's2-format is raw or base64');
-  }
+  const format = headerBy(headers, 's2-format');
+  return format === 'base64' || format === 'json-binsafe' ? 'base64' : 'raw';
+}
+
+export function requestToken(headers: IncomingHttpHeaders): string | undefined {
+  return headerBy(headers, 's2-request-token');
 }
 
 /** Encryption keys are checked in shape only: no stream has a cipher yet. */
 export function checkEncryptionKey(headers: IncomingHttpHeaders): void {
-  const key = header(headers, 's2-encryption-key')?.trim();
-  if (key !== undefined && (key.length === 0 || key.length > ENCRYPTION_KEY_CHARS_MAX)) {
-    throw refused('bad_header', `s2-encryption-key is 1 to ${ENCRYPTION_KEY_CHARS_MAX} characters`);
-  }
+  headerBy(headers, 's2-encryption-key');
 }
 
 /** What a stream should be like if this request creates it. */

@@ -2,12 +2,19 @@
 
 import { createHttpServer, type HttpServer, type HttpServerOptions } from '#core/adapters/node/http-server.ts';
 import { systemClock } from '#core/adapters/node/system-clock.ts';
+import { systemRandom } from '#core/adapters/node/system-random.ts';
+import { openTokenAuthority } from '#core/adapters/node/token-authority.ts';
 import { zlibCodec } from '#core/adapters/node/zlib-codec.ts';
+import { Access, type AccessSettings } from '#core/api/access/access.ts';
+import { Tokens } from '#core/api/access/tokens.ts';
 import { createHttpHandler, type HttpHandler, type Readiness } from '#core/api/http/handler.ts';
 import type { HttpPatience } from '#core/api/http/patience.ts';
+import { temporaryFolder } from '#test/support/temporary-folder.ts';
 import { FakeStore } from './fake-store.ts';
 
 export interface TestServer {
+  /** In memory, of this server alone. */
+  readonly access: Access;
   readonly store: FakeStore;
   readonly handler: HttpHandler;
   readonly server: HttpServer;
@@ -18,11 +25,26 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-export async function startServer(options: Partial<HttpServerOptions> = {}, patience?: HttpPatience): Promise<TestServer> {
+export const ROOT_TOKEN = 'the-root-token-of-tests';
+
+/** @param mode whether access is checked: by ROOT_TOKEN, and by the tokens that it issues. */
+export async function startServer(
+  options: Partial<HttpServerOptions> = {},
+  patience?: HttpPatience,
+  mode: AccessSettings['mode'] = 'off',
+): Promise<TestServer> {
   const store = new FakeStore();
+  const { authority } = await openTokenAuthority({
+    dir: await temporaryFolder(),
+    root: { token: ROOT_TOKEN },
+  });
+  const tokens = store.names.accessTokens;
+  const access = new Access({ authority, tokens, clock: systemClock }, { mode, revocationMsMax: 10_000 });
   const faults: unknown[] = [];
   const handler = createHttpHandler({
     service: store.service,
+    access,
+    tokens: new Tokens({ authority, tokens, revocations: access.revocations, clock: systemClock, random: systemRandom }),
     settings: store.settings,
     clock: systemClock,
     codec: zlibCodec,
@@ -34,6 +56,7 @@ export async function startServer(options: Partial<HttpServerOptions> = {}, pati
   const server = createHttpServer({ handle: (request, response) => handler.handle(request, response), ...options });
   const port = await server.listen(0, '127.0.0.1');
   const test: TestServer = {
+    access,
     store,
     handler,
     server,

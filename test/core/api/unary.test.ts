@@ -337,7 +337,6 @@ describe('bad requests', () => {
       400,
       'bad_header',
     ],
-    ['GET', '/access-tokens', {}, 501, 'not_implemented'],
     ['GET', '/locations', {}, 501, 'not_implemented'],
     ['GET', '/metrics/good-name', {}, 501, 'not_implemented'],
   ] as const)('A14: %s %s %o answers %i %s', async (method, path, options, status, code) => {

@@ -39,7 +39,7 @@ test('under continuous load chunk stores and memory stay within their bounds, an
 }, async () => {
   const trace = createProcessTrace();
   trace.log.level = 'silent';
-  const storage = await openStorage(folderOfTest(), config, trace);
+  const storage = await openStorage({ dataDir: folderOfTest(), config }, trace);
   const cell = createCell(storage.ports, config);
   await cell.open('lock');
   const express = cell.channels.find(({ storageClass }) => storageClass === 'express');

@@ -11,6 +11,7 @@ import { type Cell, createCell } from '#core/cell/cell.ts';
 import { type CellConfig, CHUNK_STORE_KINDS, DEFAULT_CELL_CONFIG } from '#core/cell/config.ts';
 import { RecordBatchBuilder } from '#core/format/record.ts';
 import { channelId, epoch, position, type ZoneId } from '#core/model/ids.ts';
+import { noTokens } from '#test/support/no-tokens.ts';
 
 const config: CellConfig = {
   ...DEFAULT_CELL_CONFIG,
@@ -41,7 +42,7 @@ test('chunks that a crash brings back, of a log that is dropped, are deleted soo
     } as const;
     const trace = { event: (name: string) => void events.push(name) };
     const cell = createCell(
-      { clock: systemClock, random: systemRandom, checksum: zlibChecksum, trace, metadata, objects, zones: [zones] },
+      { clock: systemClock, random: systemRandom, checksum: zlibChecksum, trace, metadata, authority: noTokens, objects, zones: [zones] },
       config,
     );
     await cell.open('lock');

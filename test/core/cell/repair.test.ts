@@ -11,6 +11,7 @@ import { createCell } from '#core/cell/cell.ts';
 import { type CellConfig, CHUNK_STORE_KINDS, DEFAULT_CELL_CONFIG } from '#core/cell/config.ts';
 import { RecordBatchBuilder } from '#core/format/record.ts';
 import type { SeqNum, ZoneId } from '#core/model/ids.ts';
+import { noTokens } from '#test/support/no-tokens.ts';
 
 const config: CellConfig = {
   ...DEFAULT_CELL_CONFIG,
@@ -42,6 +43,7 @@ test('L13: zones that are replaced one after the other, under load, cost no appe
       checksum: zlibChecksum,
       trace: { event: (name) => void events.push(name) },
       metadata: new MemoryMetadataStore(),
+      authority: noTokens,
       objects: new MemoryObjectStore({}),
       zones: [
         {

@@ -1,10 +1,10 @@
 // Configurations as JSON: what requests may say, checked, and what answers say. (S2 v1 API, sections 1.7 and 5.1.)
 
 import { z } from 'zod';
-import { refused } from '../../model/errors.ts';
-import type { BasinConfig, PartialStreamConfig, Retention, StreamConfig } from '../../model/stream-config.ts';
-import type { BasinInfo, StreamInfo } from '../deps.ts';
-import type { BasinReconfiguration, StreamReconfiguration } from '../reconfigure.ts';
+import type { BasinConfig, PartialStreamConfig, Retention, StreamConfig } from '../../../model/stream-config.ts';
+import type { BasinInfo, StreamInfo } from '../../deps.ts';
+import type { BasinReconfiguration, StreamReconfiguration } from '../../reconfigure.ts';
+import { parseWith, U64_JSON } from './parse.ts';
 
 const U64_MAX = 0xffff_ffff_ffff_ffffn;
 
@@ -12,7 +12,8 @@ const U64_MAX = 0xffff_ffff_ffff_ffffn;
 const u64 = z
   .bigint({ error: 'expected a whole number of at most 64 bits' })
   .max(U64_MAX, 'expected a whole number of at most 64 bits')
-  .transform((value) => (value > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : Number(value)));
+  .transform((value) => (value > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : Number(value)))
+  .meta(U64_JSON);
 
 const storageClass = z.enum(['standard', 'express', 'native']);
 const mode = z.enum(['client-prefer', 'client-require', 'arrival']);
@@ -22,22 +23,47 @@ const retention = z
 const cipher = z.enum(['aegis-256', 'aes-256-gcm']);
 
 /** The same fields for a request, where null is absent, and for a PATCH, where it clears. */
-const streamFields = z.object({
+export const streamFields = z.object({
   storage_class: storageClass.nullish(),
   retention_policy: retention.nullish(),
   timestamping: z.object({ mode: mode.nullish(), uncapped: z.boolean().nullish() }).nullish(),
   delete_on_empty: z.object({ min_age_secs: u64.nullish() }).nullish(),
 });
-const basinFields = z.object({
+export const basinFields = z.object({
   default_stream_config: streamFields.nullish(),
   stream_cipher: cipher.nullish(),
   create_stream_on_append: z.boolean().nullish(),
   create_stream_on_read: z.boolean().nullish(),
 });
 
-const createBasin = z.object({ basin: z.string(), config: basinFields.nullish(), location: z.string().nullish() });
-const ensureBasin = z.object({ config: basinFields.nullish(), location: z.string().nullish() });
-const createStream = z.object({ stream: z.string(), config: streamFields.nullish() });
+export const createBasin = z.object({ basin: z.string(), config: basinFields.nullish(), location: z.string().nullish() });
+export const ensureBasin = z.object({ config: basinFields.nullish(), location: z.string().nullish() });
+export const createStream = z.object({ stream: z.string(), config: streamFields.nullish() });
+
+const u64Answer = z.number().meta(U64_JSON);
+const retentionAnswer = z.union([z.object({ age: u64Answer }), z.object({ infinite: z.object({}) })]);
+
+/** A stream's configuration: every field has its value. */
+export const streamConfigAnswer = z.object({
+  storage_class: storageClass,
+  retention_policy: retentionAnswer,
+  timestamping: z.object({ mode, uncapped: z.boolean() }),
+  delete_on_empty: z.object({ min_age_secs: u64Answer }),
+});
+/** A basin's: what was not set is null. */
+export const basinConfigAnswer = z.object({
+  default_stream_config: z
+    .object({
+      storage_class: storageClass,
+      retention_policy: retentionAnswer.nullable(),
+      timestamping: z.object({ mode: mode.nullable(), uncapped: z.boolean().nullable() }).nullable(),
+      delete_on_empty: z.object({ min_age_secs: u64Answer }).nullable(),
+    })
+    .nullable(),
+  stream_cipher: cipher.nullable(),
+  create_stream_on_append: z.boolean(),
+  create_stream_on_read: z.boolean(),
+});
 
 type StreamFields = z.output<typeof streamFields>;
 type BasinFields = z.output<typeof basinFields>;
@@ -88,10 +114,7 @@ export function parseBasinReconfiguration(body: unknown): BasinReconfiguration {
 }
 
 function parse<T extends z.ZodType>(schema: T, body: unknown): z.output<T> {
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw refused('bad_json', `the JSON body is not as expected: ${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'invalid'}`);
+  return parseWith(schema, body, 'bad_json', 'the JSON body');
 }
 
 function reconfiguration(fields: StreamFields): StreamReconfiguration {
