@@ -114,7 +114,9 @@ describe('start', () => {
   test.each([
     ['PORT', 'eighty'],
     ['PORT', '65536'],
-    ['MILLRACE_AUTH', 'required'],
+    ['MILLRACE_AUTH', 'on'],
+    ['MILLRACE_ROOT_TOKEN', 'long-enough-but-access-is-off'],
+    ['MILLRACE_REVOCATION_SECS', '0'],
     ['MILLRACE_DATA_DIR', ''],
     ['MILLRACE_BACKLOG_MIB', '7'],
     ['MILLRACE_BACKLOG_MIB', 'much'],
