@@ -4,10 +4,21 @@ import type { ProcessTrace } from '#core/adapters/node/process-trace.ts';
 import { StoreError } from '#core/model/errors.ts';
 import { SettingError } from './env.ts';
 
+export interface Listening {
+  readonly host: string;
+  readonly port: number;
+  readonly isTls: boolean;
+  readonly access: 'off' | 'required';
+  readonly basinSuffixes: readonly string[];
+}
+
 /** One line with the URL, then commands to try. */
-export function banner(host: string, port: number, access: 'off' | 'required'): void {
+export function banner({ host, port, isTls, access, basinSuffixes }: Listening): void {
   const name = host.includes(':') ? `[${host}]` : host;
-  const url = `http://${name}:${port}`;
+  const scheme = isTls ? 'https' : 'http';
+  const url = `${scheme}://${name}:${port}`;
+  const [suffix] = basinSuffixes;
+  const basinUrl = suffix === undefined ? url : `${scheme}://{basin}.${suffix}:${port}`;
   const records = `${url}/v1/streams/hello/records`;
   const basin = "-H 's2-basin: my-first-basin'";
   const token = access === 'off' ? 'any' : '<access token>';
@@ -24,7 +35,7 @@ curl '${records}?seq_num=0' ${basin}${auth}
 # tail
 curl -N '${records}?seq_num=0' ${basin}${auth} -H 'accept: text/event-stream'
 # the S2 SDK and CLI
-export S2_ACCOUNT_ENDPOINT=${url} S2_BASIN_ENDPOINT=${url} S2_ACCESS_TOKEN=${token}
+export S2_ACCOUNT_ENDPOINT=${url} S2_BASIN_ENDPOINT=${basinUrl} S2_ACCESS_TOKEN=${token}
 `);
 }
 

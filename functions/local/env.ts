@@ -1,6 +1,8 @@
 // The settings of `npm start`, from the environment. A bad one ends the process with what it must be.
 
 import { type CellConfig, DEFAULT_CELL_CONFIG } from '#core/cell/config.ts';
+import { BASIN_NAME_BYTES_MAX } from '#core/model/limits.ts';
+import type { CertificateFiles } from './certificate.ts';
 
 const MIB = 1024 * 1024;
 const BACKLOG_MIB_MIN = 8;
@@ -16,6 +18,10 @@ export interface LocalEnv {
   /** Undefined: the one that was printed at the first start, if access is checked at all. */
   readonly rootToken: string | undefined;
   readonly config: CellConfig;
+  /** Host names below which each basin has one of its own; in lower case. */
+  readonly basinSuffixes: readonly string[];
+  /** Undefined: the port speaks plaintext. */
+  readonly tls: CertificateFiles | undefined;
 }
 
 export class SettingError extends Error {
@@ -33,7 +39,15 @@ export function readEnv(env: Readonly<Record<string, string | undefined>>): Loca
   const host = env['MILLRACE_HOST'] ?? '127.0.0.1';
   if (host === '') throw new SettingError('MILLRACE_HOST is empty; it must be an address to listen on, such as 127.0.0.1');
   const config = { ...withBacklog(env['MILLRACE_BACKLOG_MIB']), access: access(env) };
-  return { port: Number(port), host, dataDir, rootToken: rootToken(env['MILLRACE_ROOT_TOKEN'], config.access), config };
+  return {
+    port: Number(port),
+    host,
+    dataDir,
+    rootToken: rootToken(env['MILLRACE_ROOT_TOKEN'], config.access),
+    config,
+    basinSuffixes: basinSuffixes(env['MILLRACE_BASIN_SUFFIX']),
+    tls: certificateFiles(env['MILLRACE_TLS_CERT'], env['MILLRACE_TLS_KEY']),
+  };
 }
 
 function access(env: Readonly<Record<string, string | undefined>>): CellConfig['access'] {
@@ -58,6 +72,31 @@ function rootToken(token: string | undefined, { mode }: CellConfig['access']): s
     throw new SettingError(`MILLRACE_ROOT_TOKEN must be at least ${ROOT_TOKEN_CHARS_MIN} visible ASCII characters without spaces`);
   }
   return token;
+}
+
+/** A basin's name, a dot and a suffix must fit in a host name. */
+const SUFFIX_CHARS_MAX = 253 - BASIN_NAME_BYTES_MAX - 1;
+const HOST_NAME = /^(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*$/;
+
+function basinSuffixes(list: string | undefined): readonly string[] {
+  if (list === undefined || list.trim() === '') return [];
+  return list.split(',').map((part) => {
+    const suffix = part.trim().toLowerCase().replace(/^\./, '');
+    if (HOST_NAME.test(suffix) && suffix.length <= SUFFIX_CHARS_MAX) return suffix;
+    throw new SettingError(
+      `MILLRACE_BASIN_SUFFIX is "${list}"; it must be a host name without a port, such as b.localhost, or several with commas between them`,
+    );
+  });
+}
+
+function certificateFiles(certFile: string | undefined, keyFile: string | undefined): CertificateFiles | undefined {
+  if (!certFile && !keyFile) return undefined;
+  if (!certFile || !keyFile) {
+    throw new SettingError(
+      `${certFile ? 'MILLRACE_TLS_KEY' : 'MILLRACE_TLS_CERT'} is missing; TLS takes a certificate and its key, each in a PEM file`,
+    );
+  }
+  return { certFile, keyFile };
 }
 
 /** Why nothing listens, in terms of the settings; any other failure is given back as it is. */

@@ -7,6 +7,7 @@ import { systemClock } from '#core/adapters/node/system-clock.ts';
 import { zlibCodec } from '#core/adapters/node/zlib-codec.ts';
 import { createHttpHandler, type Readiness } from '#core/api/http/handler.ts';
 import { createCell, type OwnedChannel } from '#core/cell/cell.ts';
+import { keepCertificate, loadCertificate } from './certificate.ts';
 import { banner, exitWith, tellRootToken } from './console.ts';
 import { listenError, readEnv } from './env.ts';
 import { onSignals } from './signals.ts';
@@ -28,7 +29,8 @@ onSignals(
 
 async function main(): Promise<void> {
   const env = readEnv(process.env);
-  const { port, host, config } = env;
+  const { port, host, config, basinSuffixes, tls } = env;
+  const certificate = tls === undefined ? undefined : await loadCertificate(tls);
   const storage = await openStorage(env, trace);
   if (storage.newRootToken !== undefined) tellRootToken(storage.newRootToken);
   const cell = createCell(storage.ports, config);
@@ -39,6 +41,7 @@ async function main(): Promise<void> {
     access: cell.access,
     tokens: cell.tokens,
     settings: cell.settings,
+    basinSuffixes,
     clock: systemClock,
     codec: zlibCodec,
     readiness: () => (readiness === 'ready' && !cell.isServing ? 'degraded' : readiness),
@@ -46,7 +49,11 @@ async function main(): Promise<void> {
     observe: trace.request,
     report: (error) => trace.log.error({ event: 'server.error', err: error }),
   });
-  const server = createHttpServer({ handle: (request, response) => handler.handle(request, response) });
+  const server = createHttpServer({
+    handle: (request, response) => handler.handle(request, response),
+    ...(certificate === undefined ? {} : { certificate }),
+  });
+  if (tls !== undefined) await keepCertificate(server, tls, trace.log);
   trace.gauge('millrace_open_requests', 'Requests and sessions that are not answered to their end', {}, () => handler.openCount);
   trace.gauge('millrace_open_connections', 'Connections of clients', {}, () => server.connectionsCount);
   const bound = await server.listen(port, host).catch((error: unknown) => {
@@ -70,7 +77,7 @@ async function main(): Promise<void> {
     // Why it does not serve is in the log; it may yet, when a disk has room or a zone is back.
     while (!cell.isServing && isUp(readiness)) await systemClock.sleep(SERVING_POLL_MS);
     if (!isUp(readiness)) return;
-    banner(host, bound, config.access.mode);
+    banner({ host, port: bound, isTls: tls !== undefined, access: config.access.mode, basinSuffixes });
     // Where NODE_COMPILE_CACHE names a folder, the next start is faster, even if this process never ends well.
     flushCompileCache();
   }

@@ -8,6 +8,7 @@ import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerR
 import { constants, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import type { BasinOfHost } from './basin-host.ts';
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
 export type NodeResponse = ServerResponse | Http2ServerResponse;
@@ -32,12 +33,12 @@ function watchSocket(socket: Socket | undefined, ms: number): () => void {
   };
 }
 
-/** A request may name the whole URL, as it does to a proxy. */
-function originForm(target: string): string {
-  if (target.startsWith('/')) return target;
-  const rest = /^https?:\/\/[^/?#]*(.*)$/i.exec(target)?.[1];
-  if (rest === undefined) return target;
-  return rest.startsWith('/') ? rest : `/${rest}`;
+/** A request may name the whole URL, as it does to a proxy; then the host is the one in there. */
+function originForm(target: string): { readonly target: string; readonly authority?: string | undefined } {
+  if (target.startsWith('/')) return { target };
+  const [whole, authority, rest = ''] = /^https?:\/\/([^/?#]*)(.*)$/i.exec(target) ?? [];
+  if (whole === undefined) return { target };
+  return { target: rest.startsWith('/') ? rest : `/${rest}`, authority };
 }
 
 export class Exchange {
@@ -47,6 +48,8 @@ export class Exchange {
   /** Behind the question mark. */
   readonly query: string;
   readonly headers: IncomingHttpHeaders;
+  /** What the host that the client asked says of the basin. */
+  readonly hostBasin: string | undefined;
   readonly #request: IncomingMessage | undefined;
   readonly #response: ServerResponse | undefined;
   readonly #stream: ServerHttp2Stream | undefined;
@@ -56,14 +59,15 @@ export class Exchange {
   #isEnded = false;
 
   /** @param readMs how long the client may take nothing of what is sent to it. */
-  constructor(request: NodeRequest, response: NodeResponse, readMs: number) {
+  constructor(request: NodeRequest, response: NodeResponse, readMs: number, basinOfHost: BasinOfHost) {
     this.#readMs = readMs;
-    const url = originForm(request.url ?? '/');
+    const { target: url, authority } = originForm(request.url ?? '/');
     const queryAt = url.indexOf('?');
     this.method = request.method ?? 'GET';
     this.path = queryAt < 0 ? url : url.slice(0, queryAt);
     this.query = queryAt < 0 ? '' : url.slice(queryAt + 1);
     this.headers = request.headers;
+    this.hostBasin = basinOfHost(authority ?? (request.headers[':authority'] as string | undefined) ?? request.headers.host);
     if ('stream' in request) {
       this.#stream = (request as Http2ServerRequest).stream as ServerHttp2Stream;
       request.on('error', ignore);

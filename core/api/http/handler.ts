@@ -19,6 +19,7 @@ import type { Tokens } from '../access/tokens.ts';
 import type { ServiceSettings } from '../basins.ts';
 import type { Service } from '../service.ts';
 import { serveAppendSession } from './append-session.ts';
+import { type BasinOfHost, basinHosts } from './basin-host.ts';
 import { acceptedEncoding, Bodies, holdAnswer, packBody, withBody } from './body.ts';
 import type { Answer, AnswerHeaders, Call } from './call.ts';
 import { Draining, serverDraining } from './draining.ts';
@@ -46,6 +47,8 @@ export interface HttpHandlerDeps {
   readonly metrics: () => string | Promise<string>;
   /** Called once for each request: the route's pattern, `session`, or `none`; seconds from its head to its answer, or a session's end. */
   readonly observe?: (method: string, route: string, status: number, seconds: number) => void;
+  /** Host names below which each basin has one of its own; default none. */
+  readonly basinSuffixes?: readonly string[];
   /** For tests; the default is in patience.ts. */
   readonly patience?: HttpPatience;
   /** A failure that is ours. */
@@ -89,6 +92,7 @@ class Handler implements HttpHandler {
   readonly #router = new RegExpRouter<Route>();
   readonly #methods = new RegExpRouter<Route['method']>();
   readonly #patience: HttpPatience;
+  readonly #basinOfHost: BasinOfHost;
   readonly #draining = new Draining();
   readonly #bodies: Bodies;
   readonly #shared = new SharedEncodings();
@@ -97,6 +101,7 @@ class Handler implements HttpHandler {
   constructor(deps: HttpHandlerDeps) {
     this.#deps = deps;
     this.#patience = deps.patience ?? HTTP_PATIENCE;
+    this.#basinOfHost = basinHosts(deps.basinSuffixes ?? []);
     this.#bodies = new Bodies(this.#patience, this.#draining);
     for (const route of ROUTES) {
       this.#router.add(route.method, route.path, route);
@@ -109,7 +114,7 @@ class Handler implements HttpHandler {
   }
 
   handle(request: NodeRequest, response: NodeResponse): void {
-    const exchange = new Exchange(request, response, this.#patience.readMs);
+    const exchange = new Exchange(request, response, this.#patience.readMs, this.#basinOfHost);
     const serving = this.#serve(exchange).catch((error: unknown) => this.#answerError(exchange, error));
     this.#open.set(serving, exchange);
     void serving.finally(() => this.#open.delete(serving));

@@ -17,7 +17,7 @@ export function pathBasin({ segments }: Named): string {
 /** Basin and stream, as they are stored. */
 export function pathStream(call: Named): readonly [basin: string, stream: string] {
   const name = streamName(decodeSegment(call.segments[2] ?? ''), 'bad_path');
-  return [requestBasin(call.exchange.headers), storedStream(call.principal, name, 'bad_path')];
+  return [requestBasin(call.exchange), storedStream(call.principal, name, 'bad_path')];
 }
 
 /** Basin and stream of a path that names both. */
@@ -64,7 +64,7 @@ function targetOf(on: AccessRule['on'], call: Named): Target {
       return { basin: pathBasin(call) };
     case 'basin in header':
     case 'stream in body':
-      return { basin: requestBasin(call.exchange.headers) };
+      return { basin: requestBasin(call.exchange) };
     case 'stream in path': {
       const [basin, stream] = pathStream(call);
       return { basin, stream };

@@ -11,6 +11,7 @@ import type { JsonFormat } from '../../wire/append-json.ts';
 import type { EventId } from '../../wire/sse.ts';
 import type { Page } from '../deps.ts';
 import { basinName } from '../names.ts';
+import type { Exchange } from './exchange.ts';
 import { parseConfigJson, parseStreamConfig } from './schema/config.ts';
 import { HEADERS, type HeaderName } from './schema/headers.ts';
 import { parseWith } from './schema/parse.ts';
@@ -98,8 +99,13 @@ export function header(headers: IncomingHttpHeaders, name: string): string | und
   }
 }
 
-export function requestBasin(headers: IncomingHttpHeaders): string {
-  const name = header(headers, 's2-basin');
+/** The basin that a header or the host names. @throws StoreError `bad_header`, also where the two differ */
+export function requestBasin({ headers, hostBasin }: Pick<Exchange, 'headers' | 'hostBasin'>): string {
+  const headerBasin = header(headers, 's2-basin');
+  if (headerBasin !== undefined && hostBasin !== undefined && headerBasin !== hostBasin) {
+    throw refused('bad_header', `the header \`s2-basin\` names another basin than the host, which is that of "${hostBasin}"`);
+  }
+  const name = headerBasin ?? hostBasin;
   if (name === undefined) throw refused('bad_header', 'Missing header `s2-basin`');
   return basinName(name, 'bad_header');
 }

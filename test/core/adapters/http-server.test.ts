@@ -5,6 +5,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createHttpServer, type HttpServer, type HttpServerOptions } from '#core/adapters/node/http-server.ts';
+import { FLAG, FRAME, H2_PREFACE, h2Frame, h2Frames, h2Settings, type SeenFrame } from '#test/support/h2-frames.ts';
 
 let server: HttpServer;
 let port = 0;
@@ -133,6 +134,54 @@ describe('the shared port', () => {
     noise.socket.write('\u0000\u0001\u0002 nonsense\r\n\r\n');
     await noise.closed;
     expect(noise.text()).toMatch(/^HTTP\/1.1 400 .*\{"code":"bad_header"/s);
+  });
+
+  test.each([
+    ['without a host header', 'GET / HTTP/1.1\r\n\r\n', 400, 'bad_header'],
+    ['with two host headers', 'GET / HTTP/1.1\r\nhost: a\r\nHost: b\r\n\r\n', 400, 'bad_header'],
+    ['for a tunnel', 'CONNECT x:1 HTTP/1.1\r\nhost: x:1\r\n\r\n', 405, 'method_not_allowed'],
+  ])('a request %s is answered in JSON, and its connection closed', async (_, bytes, status, code) => {
+    await start();
+    const { socket, text, closed } = await open();
+    socket.write(bytes);
+    await closed;
+    expect(text()).toMatch(new RegExp(`^HTTP/1.1 ${status} .*\r\n\r\n\\{"code":"${code}","message":"`, 's'));
+  });
+
+  test.each([
+    ['an expectation that nobody knows', 'GET / HTTP/1.1\r\nhost: x\r\nexpect: the-unexpected\r\n\r\n'],
+    ['a wish to speak another protocol', 'GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n'],
+    ['HTTP/1.0 without a host', 'GET / HTTP/1.0\r\n\r\n'],
+  ])('a request with %s is a request like any other', async (_, bytes) => {
+    await start();
+    const { socket, text } = await open();
+    socket.write(bytes);
+    await expect.poll(text).toMatch(/^HTTP\/1.1 200 OK.*HTTP\/1.[01](\r\n|$)/s);
+  });
+
+  test.each([
+    ['PING', h2Frame(FRAME.ping, 0, 0, Buffer.alloc(8))],
+    ['SETTINGS', h2Settings([4, 65_535])],
+  ])('A20: a connection that sends %s without end is closed with ENHANCE_YOUR_CALM; a few are answered', async (_, frame) => {
+    await start();
+    const { socket, text, closed } = await open();
+    const seen = (): SeenFrame[] => h2Frames(Buffer.from(text(), 'latin1'));
+    socket.write(Buffer.concat([H2_PREFACE, h2Settings()]));
+    for (let sent = 0; sent < 100; sent += 10) socket.write(Buffer.concat(Array.from({ length: 10 }, () => frame)));
+    await expect.poll(() => seen().filter(({ flags, type }) => type === frame[3] && flags === FLAG.ack).length).toBeGreaterThanOrEqual(100);
+    let isClosed = false;
+    void closed.then(() => {
+      isClosed = true;
+    });
+    // In small pieces: a flood in one piece is what the library below sees by itself.
+    for (let sent = 0; sent < 20_000 && !isClosed; sent += 10) {
+      socket.write(Buffer.concat(Array.from({ length: 10 }, () => frame)));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await closed;
+    const goaway = seen().find(({ type }) => type === FRAME.goaway);
+    expect(goaway?.payload.readUInt32BE(4)).toBe(0xb);
+    expect(await getHttp2()).toBe('HTTP/2.0');
   });
 
   test('connections whose clients hang up in any state are forgotten', async () => {

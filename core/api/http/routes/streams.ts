@@ -73,7 +73,7 @@ export const STREAM_ROUTES: readonly Route[] = [
 ];
 
 async function list({ service, exchange, query, principal }: Call): Promise<Answer> {
-  const basin = requestBasin(exchange.headers);
+  const basin = requestBasin(exchange);
   const page = pageOf(parseQueryWith(streamPageQuery, query));
   const stored = {
     ...page,
@@ -92,7 +92,7 @@ async function list({ service, exchange, query, principal }: Call): Promise<Answ
 
 async function create(call: Call): Promise<Answer> {
   const { exchange, principal, service } = call;
-  const basin = requestBasin(exchange.headers);
+  const basin = requestBasin(exchange);
   const token = requestToken(exchange.headers);
   const { stream, config } = parseCreateStream(bodyJson(call));
   const name = storedStream(principal, streamName(stream, 'bad_json'), 'bad_json');
