@@ -7,7 +7,7 @@ import type { AppendAck, AppendConditions, StreamRef } from '../model/append.ts'
 import type { StoreError } from '../model/errors.ts';
 import type { ChannelId } from '../model/ids.ts';
 import type { ReadBatch, ReadRequest } from '../model/read.ts';
-import type { StorageClass, StreamConfig } from '../model/stream-config.ts';
+import type { StorageClass } from '../model/stream-config.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { StreamTail } from '../ports/tail.ts';
 
@@ -42,8 +42,8 @@ export interface Channels {
   /** Resolves once an append would not have to wait; undefined: at once. */
   room(ref: StreamRef, signal?: AbortSignal): Promise<void> | undefined;
   tail(ref: StreamRef): Promise<StreamTail>;
-  /** Counts from the next append on. */
-  updateConfig(ref: StreamRef, config: StreamConfig): void | Promise<void>;
+  /** The stream's configuration, which is on record, counts from the next append on once this resolves. */
+  updateConfig(ref: StreamRef): Promise<void>;
   /** Resolves once nothing can be appended to the stream any more. */
   deleteStream(ref: StreamRef): Promise<void>;
 }

@@ -13,7 +13,6 @@ import type { StreamPosition } from '../model/ids.ts';
 import { UNARY_WAIT_SECS_MAX } from '../model/limits.ts';
 import type { ReadRequest } from '../model/read.ts';
 import { Basins, type ServiceSettings } from './basins.ts';
-import { ChangedConfigs } from './changed-configs.ts';
 import type { ReadMode, ReadSession, ServiceDeps, SharedFate } from './deps.ts';
 import { Streams, type StreamTarget } from './streams.ts';
 
@@ -28,12 +27,11 @@ export class Service {
   readonly basins: Basins;
   readonly streams: Streams;
   readonly #deps: ServiceDeps;
-  readonly #changed = new ChangedConfigs();
 
   constructor(deps: ServiceDeps, settings: ServiceSettings) {
     this.#deps = deps;
     this.basins = new Basins(deps, settings);
-    this.streams = new Streams(deps, settings, this.#changed);
+    this.streams = new Streams(deps, settings);
   }
 
   append(target: StreamTarget, batch: RecordBatch, conditions: AppendConditions): Promise<AppendAck> {
@@ -58,7 +56,7 @@ export class Service {
           if (error instanceof StoreError) fate.failed = error;
           throw error;
         }
-        return channels.append(this.#changed.refresh(ref), batch, conditions, fate);
+        return channels.append(ref, batch, conditions, fate);
       },
       room: (signal) => channels.room(ref, signal),
     };

@@ -1,6 +1,7 @@
 // Use cases over streams: create, ensure, list, read, configure, delete, and finding one by its name. (S2 v1 API, sections 1.9, 2.7, 5.)
 //
-//   A5  A changed configuration is handed to the channel, and to open sessions, in the order in which it was committed.
+//   A5  A change of configuration is answered only once it is on record and the owner goes by it: any append that comes later does,
+//       whatever configuration it carries.
 //   A6  A deletion is answered only once the channel takes no append any more and the name is marked.
 
 import { equalData } from '../base/equal.ts';
@@ -9,7 +10,6 @@ import { refused, StoreError } from '../model/errors.ts';
 import type { ChannelId } from '../model/ids.ts';
 import { type PartialStreamConfig, resolveStreamConfig, type StreamConfig } from '../model/stream-config.ts';
 import { checkStreamConfig, type Provisioned, requestKey, type ServiceSettings } from './basins.ts';
-import type { ChangedConfigs } from './changed-configs.ts';
 import type { Page, ServiceDeps } from './deps.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import { reconfigureStream, type StreamReconfiguration } from './reconfigure.ts';
@@ -33,15 +33,12 @@ export class Streams {
   readonly #deps: ServiceDeps;
   readonly #settings: ServiceSettings;
   readonly #cache = new StreamCache(CACHED_STREAMS_MAX, CACHED_AGE_MS);
-  /** One change of a stream at a time, so that the channel is told in the order of commits (A5). */
+  /** One change of a stream at a time: those that meet would only try their commits again. */
   readonly #changes = new KeyedQueue();
 
-  readonly #changed: ChangedConfigs;
-
-  constructor(deps: ServiceDeps, settings: ServiceSettings, changed: ChangedConfigs) {
+  constructor(deps: ServiceDeps, settings: ServiceSettings) {
     this.#deps = deps;
     this.#settings = settings;
-    this.#changed = changed;
   }
 
   async list(basin: string, page: Page): Promise<{ readonly items: readonly StreamInfo[]; readonly hasMore: boolean }> {
@@ -66,7 +63,8 @@ export class Streams {
     return this.#change(basin, name, async () => {
       const { config, channel } = await this.#plan(basin, request);
       const { stream, outcome } = await this.#deps.names.streams.ensure(basin, name, config, channel, mayUpdate);
-      if (outcome === 'updated') await this.#configure(stream);
+      // Also where nothing changed: whoever changed it may not have lived to tell the owner.
+      if (outcome !== 'created') await this.#tellOwner(stream);
       return { info: stream, outcome };
     });
   }
@@ -79,22 +77,26 @@ export class Streams {
   reconfigure(basin: string, name: string, patch: StreamReconfiguration): Promise<StreamConfig> {
     const { names } = this.#deps;
     return this.#change(basin, name, async () => {
-      const basinInfo = await names.basins.get(basin);
-      if (basinInfo === undefined) throw refused('basin_not_found', `basin "${basin}" not found`);
+      const basinInfo = await names.basins.resolve(basin);
       const changed = await names.streams.configure(basin, name, (current) => {
         const config = reconfigureStream(current, patch, basinInfo.config);
         checkStreamConfig(config, this.#settings);
         return config;
       });
-      await this.#configure(changed);
+      await this.#tellOwner(changed);
       return changed.config;
     });
   }
 
-  /** Tells sessions and the channel of a configuration that was committed. */
-  async #configure(stream: StreamInfo): Promise<void> {
-    this.#changed.note(stream.streamId, stream.config);
-    await this.#deps.channels.updateConfig(streamRef(stream), stream.config);
+  /** Tells the owner of a configuration that is on record. (A5) */
+  async #tellOwner(stream: StreamInfo): Promise<void> {
+    try {
+      await this.#deps.channels.updateConfig(streamRef(stream));
+    } catch (error) {
+      // A stream that is gone, or going, has no configuration; else the change is on record, and the owner may meet it there.
+      if (!(error instanceof StoreError) || isGone(error)) throw error;
+      throw new StoreError(error.code, 'unknown', error.message, { cause: error });
+    }
   }
 
   /** Again: the same, until the name is gone. (A6) */
@@ -178,5 +180,9 @@ export class Streams {
 
 /** Refusals that a name resolved too long ago may lead to. */
 function isOutOfDate(error: StoreError): boolean {
-  return error.code === 'stream_deletion_pending' || error.code === 'stream_not_found' || error.code === 'deposed';
+  return isGone(error) || error.code === 'deposed';
+}
+
+function isGone({ code }: StoreError): boolean {
+  return code === 'stream_deletion_pending' || code === 'stream_not_found';
 }

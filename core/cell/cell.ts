@@ -86,6 +86,7 @@ function createChannels(ports: CellPorts, config: CellConfig, repository: Reposi
         logs,
         metadata: repository.channel(id, config.channel.leaseMs),
         readState: (streamId) => repository.segments.readState(streamId, 'strong'),
+        isNamed: ({ basin, name, streamId }) => repository.streams.isNamed(basin, name, streamId),
       },
       { ...config.channel, batching: zones.kind.batching },
     );
@@ -167,7 +168,7 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
         append: async (ref, batch, conditions, session) => channelOf(channels, ref).append(ref, batch, conditions, session),
         room: (ref, signal) => channelOf(channels, ref).room(signal),
         tail: async (ref) => channelOf(channels, ref).tail(ref),
-        updateConfig: (ref, changed) => channelOf(channels, ref).updateConfig(ref, changed),
+        updateConfig: async (ref) => channelOf(channels, ref).updateConfig(ref),
         deleteStream: async (ref) => channelOf(channels, ref).deleteStream(ref),
       },
       openRead: async (ref, request, mode) => {

@@ -83,6 +83,8 @@ export const DEFAULT_CELL_CONFIG: CellConfig = {
     // Clients give up after 5 s, and may then write a record twice.
     roomMsMax: 3_000,
     idleMs: 20,
+    // Far beyond what NTP leaves; a clock that is set by hand may still do more.
+    wallErrorMsMax: 60_000,
   },
   retryDelayMs: { min: 10, max: 1_000 },
   offload: { backlogBytesMin: 16 * MIB, ageMsMin: 2_000, runBytesMax: 32 * MIB },

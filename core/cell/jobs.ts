@@ -5,7 +5,7 @@ import { runDelete } from '../jobs/delete.ts';
 import { runChunkGc, runObjectGc } from '../jobs/gc.ts';
 import { runOffload } from '../jobs/offload.ts';
 import { type ObjectCursor, runSweepLogs, runSweepObjects } from '../jobs/sweep.ts';
-import { runTrim } from '../jobs/trim.ts';
+import { type EmptyStreams, runTrim } from '../jobs/trim.ts';
 import type { StreamCursor } from '../jobs/walk-streams.ts';
 import type { Repository } from '../metadata/repository.ts';
 import type { StreamRef } from '../model/append.ts';
@@ -36,7 +36,9 @@ export function listJobs(ports: CellPorts, config: CellConfig, repository: Repos
     ...perChannel,
     objectSweepJob(context),
     objectGcJob(context),
-    walkJob(context, 'trim', config.everyMs.trim, runTrim),
+    walkJob(context, 'trim', config.everyMs.trim, (ports, request, budgetMs) =>
+      runTrim({ ...ports, emptyStreams: emptyStreams(context, channels) }, request, budgetMs),
+    ),
     walkJob(context, 'compact', config.everyMs.compact, runCompact),
     deletionJob(context, channels),
     zoneJob(context, channels),
@@ -121,8 +123,25 @@ function objectGcJob(context: Context): Job {
   };
 }
 
+/** Who owns the stream's channel here says whether it is due; of another process's streams, that process. */
+function emptyStreams({ config }: Context, channels: readonly OwnedChannel[]): EmptyStreams {
+  return {
+    clockErrorMs: config.channel.wallErrorMsMax,
+    async seal(ref, createdAt) {
+      const channel = channels.find(({ id }) => id === ref.channel)?.channel;
+      return channel?.isReady === true && (await channel.sealIfEmpty(ref, createdAt));
+    },
+  };
+}
+
+type Walk = (
+  ports: CellPorts & Pick<Context, 'repository'>,
+  request: { readonly cursor?: StreamCursor },
+  budgetMs: number,
+) => Promise<{ readonly cursor?: StreamCursor }>;
+
 /** A job that walks over all streams, a part a run: each run goes on where the last one stopped. */
-function walkJob({ config, ports, repository }: Context, name: string, everyMs: number, run: typeof runTrim | typeof runCompact): Job {
+function walkJob({ config, ports, repository }: Context, name: string, everyMs: number, run: Walk): Job {
   let cursor: StreamCursor | undefined;
   return {
     name,

@@ -3,11 +3,11 @@
 //   T9  A tail is told with a valid lease or a barrier behind it, or not at all; nothing is told once the tenure has ended.
 
 import type { StoreError } from '../model/errors.ts';
-import { refused } from '../model/errors.ts';
 import type { SeqNum, StreamPosition } from '../model/ids.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { StreamTail, TailView } from '../ports/tail.ts';
 import type { ResidentStream } from './resident-stream.ts';
+import { streamDeletionPending } from './sequencer.ts';
 import type { Tenure } from './tenure.ts';
 
 export class ChannelTail implements StreamTail {
@@ -76,7 +76,7 @@ export class ChannelTail implements StreamTail {
   }
 
   #sealed(): StoreError | undefined {
-    return this.#stream.committed.isSealed ? refused('stream_deletion_pending', 'the stream is being deleted') : undefined;
+    return this.#stream.committed.isSealed ? streamDeletionPending() : undefined;
   }
 
   #refuseSealed(): void {

@@ -6,9 +6,9 @@
 import type { RecordBatch } from '../format/record.ts';
 import type { ChannelState } from '../metadata/schema.ts';
 import type { AppendAck, AppendConditions, StreamRef } from '../model/append.ts';
+import { isDueToDeleteItself } from '../model/delete-on-empty.ts';
 import { refused, StoreError } from '../model/errors.ts';
-import type { Epoch, Position, StreamId } from '../model/ids.ts';
-import type { StreamConfig } from '../model/stream-config.ts';
+import type { Epoch, Position } from '../model/ids.ts';
 import type { Timer } from '../ports/clock.ts';
 import type { StreamTail } from '../ports/tail.ts';
 import { ChannelTail } from './channel-tail.ts';
@@ -17,7 +17,8 @@ import { Patience } from './patience.ts';
 import { Repair } from './repair.ts';
 import type { ResidentStream } from './resident-stream.ts';
 import { basesOf, type OwnClaim, type Proof, takeOver } from './takeover.ts';
-import type { AppendSession, Tenure } from './tenure.ts';
+import type { Tenure } from './tenure.ts';
+import { type AppendSession, Turns } from './turns.ts';
 
 /** How far offload may go, in the owner's word. */
 export interface OffloadHint {
@@ -42,8 +43,7 @@ export class Channel {
   #handover: Promise<void> | undefined;
   #waitingBytes = 0;
   #obstacle: StoreError | undefined;
-  /** Per stream, the last append that waits for its state or for room, so that they go on in their order. */
-  readonly #queues = new Map<StreamId, Promise<void>>();
+  readonly #turns = new Turns();
 
   constructor(deps: ChannelDeps, config: ChannelConfig) {
     this.#deps = deps;
@@ -103,9 +103,9 @@ export class Channel {
   append(ref: StreamRef, batch: RecordBatch, conditions: AppendConditions, session?: AppendSession): Promise<AppendAck> {
     const tenure = this.#tenure;
     const stream = tenure?.streams.get(ref.streamId);
-    const isNext = this.#handover === undefined && !this.#queues.has(ref.streamId);
+    const isNext = this.#handover === undefined && !this.#turns.has(ref.streamId);
     if (tenure !== undefined && stream !== undefined && isNext && !tenure.holdsBack) {
-      return tenure.append(stream, stream.config ?? ref.config, batch, conditions, session);
+      return tenure.append(stream, stream.configFor(ref), batch, conditions, session);
     }
     return this.#appendLater(ref, batch, conditions, session);
   }
@@ -122,10 +122,20 @@ export class Channel {
     return new ChannelTail(tenure, stream, this.#deps.clock);
   }
 
-  /** A changed configuration counts from the next append on. */
-  updateConfig(ref: StreamRef, config: StreamConfig): void {
-    const stream = this.#tenure?.streams.get(ref.streamId);
-    if (stream !== undefined) stream.config = config;
+  /**
+   * Takes in a configuration that is on record: it counts from the next append on, under any owner, once this resolves. (S5) It does
+   * not wait behind appends that wait for room: it may be what makes room.
+   *
+   * @throws StoreError `stream_deletion_pending` where the stream was sealed before.
+   */
+  async updateConfig(ref: StreamRef): Promise<void> {
+    const { tenure, stream } = await this.#hold(ref);
+    try {
+      stream.configFor(ref);
+      await tenure.mayStateOpen(stream);
+    } finally {
+      this.#letGo(tenure, stream);
+    }
   }
 
   /** Seals the stream; resolves once no append can follow, whatever crashes. */
@@ -133,6 +143,28 @@ export class Channel {
     const { tenure, stream } = await this.#hold(ref);
     try {
       await tenure.seal(stream);
+    } finally {
+      this.#letGo(tenure, stream);
+    }
+  }
+
+  /**
+   * Seals the stream if it is due to delete itself: decided here, in order with its appends. False: it is not due, as far as its owner
+   * knows; again after true: true, as it is sealed.
+   *
+   * @param createdAt milliseconds since 1970.
+   */
+  async sealIfEmpty(ref: StreamRef, createdAt: number): Promise<boolean> {
+    const { tenure, stream } = await this.#hold(ref);
+    try {
+      await this.#takeInTrimmed(stream);
+      // Nothing is awaited from here to the seal, so no append comes between. Whoever waits to append writes to the stream.
+      if (!this.#goesOn(tenure) || this.#turns.has(ref.streamId)) return false;
+      const now = this.#deps.clock.now();
+      const isDue = isDueToDeleteItself(stream.assigned, stream.configFor(ref), createdAt, now, this.#config.wallErrorMsMax);
+      if (!isDue && !stream.assigned.isSealed) return false;
+      await tenure.seal(stream);
+      return true;
     } finally {
       this.#letGo(tenure, stream);
     }
@@ -173,15 +205,22 @@ export class Channel {
     const { clock } = this.#deps;
     const patience = new Patience(clock, session === undefined ? this.#config.roomMsMax : undefined, () => this.#obstacle);
     try {
-      const { acknowledged } = await this.#inTurn(ref, session, () =>
+      const { acknowledged } = await this.#turns.run(ref.streamId, session, () =>
         this.#withRoom(ref, patience, (tenure, stream) => ({
-          acknowledged: tenure.append(stream, stream.config ?? ref.config, batch, conditions, session),
+          acknowledged: tenure.append(stream, stream.configFor(ref), batch, conditions, session),
         })),
       );
       return acknowledged;
     } finally {
       this.#waitingBytes -= bytes;
     }
+  }
+
+  /** Retention trims what is offloaded without a word to the owner, who reads it here where a reader keeps the stream in memory. */
+  async #takeInTrimmed(stream: ResidentStream): Promise<void> {
+    if (stream.assigned.trimPoint === stream.assigned.tail) return;
+    const state = await this.#deps.readState(stream.streamId);
+    if (state !== undefined) stream.trimmed(state.trimPoint);
   }
 
   /** Runs `act` once there is room, under the owner that goes on. */
@@ -201,25 +240,7 @@ export class Channel {
   async #throttle(ref: StreamRef, session: AppendSession | undefined): Promise<never> {
     const error = refused('throttled', 'too many bytes wait to be appended; try again later');
     if (session === undefined) throw error;
-    return await this.#inTurn<never>(ref, session, () => Promise.reject(error));
-  }
-
-  /** Runs `act` once all that came before for the stream had their turn. Its failure is the session's before the next turn. */
-  #inTurn<T>(ref: StreamRef, session: AppendSession | undefined, act: () => Promise<T>): Promise<T> {
-    const before = this.#queues.get(ref.streamId) ?? Promise.resolve();
-    const turn = before.then(act).catch((error: unknown): never => {
-      if (session !== undefined && error instanceof StoreError) session.failed ??= error;
-      throw error;
-    });
-    const settled = turn.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#queues.set(ref.streamId, settled);
-    void settled.then(() => {
-      if (this.#queues.get(ref.streamId) === settled) this.#queues.delete(ref.streamId);
-    });
-    return turn;
+    return await this.#turns.run<never>(ref.streamId, session, () => Promise.reject(error));
   }
 
   #active(): Tenure {
@@ -241,7 +262,7 @@ export class Channel {
     for (;;) {
       if (this.#handover !== undefined) await this.#handover;
       const tenure = this.#active();
-      const stream = await tenure.streams.load(ref.streamId, ref.streamlet);
+      const stream = await tenure.streams.load(ref.streamId, ref.streamlet, ref);
       // One that was dropped between its load and our turn is loaded again, and so is one of an owner that was replaced.
       if (this.#goesOn(tenure) && tenure.streams.get(ref.streamId) === stream) {
         stream.holders += 1;

@@ -1,6 +1,7 @@
 // What a channel needs of the rest: ports, its metadata, and its tunables.
 
 import type { ChannelState, StreamState } from '../metadata/schema.ts';
+import type { StreamRef } from '../model/append.ts';
 import type { ChannelId, Epoch, OwnerNonce, Position, StreamId, ZoneId } from '../model/ids.ts';
 import type { Checksum } from '../ports/checksum.ts';
 import type { ChunkLogs } from '../ports/chunk-log.ts';
@@ -39,6 +40,8 @@ export interface ChannelDeps {
   readonly metadata: ChannelMetadata;
   /** A strong read of a stream's state item; undefined for a stream of which nothing was offloaded yet. */
   readState(streamId: StreamId): Promise<StreamState | undefined>;
+  /** Whether the name of the stream stands for it still: a strong read. */
+  isNamed(ref: StreamRef): Promise<boolean>;
 }
 
 export interface ChannelConfig {
@@ -57,4 +60,6 @@ export interface ChannelConfig {
   readonly roomMsMax: number;
   /** After this long without an append one empty chunk puts the last commit point on record. */
   readonly idleMs: number;
+  /** Wall clocks of owners, of one after the other, differ by at most this: a stream that deletes itself waits so much longer. */
+  readonly wallErrorMsMax: number;
 }

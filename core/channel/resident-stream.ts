@@ -2,9 +2,13 @@
 //
 //   T1  A reader sees committed frames only, in order and without a gap.
 //   T2  A stream leaves memory only when nothing of it is pending, held, or not yet offloaded; a seal counts like any frame.
+//   S5  An owner goes by the newest configuration that it has met: on record when the stream came into memory, told since, or carried
+//       by an append. An older one never comes back.
 
 import { invariant } from '../base/invariant.ts';
 import type { Frame } from '../format/frame.ts';
+import type { ConfiguredStream } from '../metadata/schema.ts';
+import type { StreamRef } from '../model/append.ts';
 import type { StoreError } from '../model/errors.ts';
 import type { SeqNum, StreamId, StreamletNumber, StreamPosition, Timestamp } from '../model/ids.ts';
 import type { StreamConfig } from '../model/stream-config.ts';
@@ -17,6 +21,8 @@ export interface StreamFacts {
   readonly trimPoint: SeqNum;
   /** A seal frame ends the streamlet: no record can follow. */
   readonly isSealed: boolean;
+  /** When the last record arrived, milliseconds since 1970; undefined: there is none, or it is not on record. */
+  readonly lastArrival: number | undefined;
 }
 
 export const NEW_STREAM: StreamFacts = {
@@ -25,6 +31,7 @@ export const NEW_STREAM: StreamFacts = {
   token: '',
   trimPoint: 0 as SeqNum,
   isSealed: false,
+  lastArrival: undefined,
 };
 
 interface Waiter {
@@ -35,7 +42,6 @@ interface Waiter {
 export class ResidentStream {
   readonly streamId: StreamId;
   readonly streamlet: StreamletNumber;
-  config: StreamConfig | undefined;
   assigned: StreamFacts;
   committed: StreamFacts;
   /** Frames assigned and not yet committed. */
@@ -43,17 +49,38 @@ export class ResidentStream {
   /** Readers and appends that hold the stream in memory. */
   holders = 0;
   readonly waiters = new Set<Waiter>();
+  /** Undefined: never changed, as far as is known; then any that an append carries is the one that the stream was made with. */
+  #configured: ConfiguredStream | undefined;
   /** Committed frames that are not evicted, seals included. */
   #heldCount = 0;
   /** Those of them that have records. */
   #frames: Frame[] = [];
   #head = 0;
 
-  constructor(streamId: StreamId, streamlet: StreamletNumber, facts: StreamFacts) {
+  constructor(streamId: StreamId, streamlet: StreamletNumber, facts: StreamFacts, configured?: ConfiguredStream) {
     this.streamId = streamId;
     this.streamlet = streamlet;
     this.assigned = facts;
     this.committed = facts;
+    this.#configured = configured;
+  }
+
+  /** The newest configuration, which may be the one that `ref` carries. (S5) */
+  configFor({ config, configVersion }: Pick<StreamRef, 'config' | 'configVersion'>): StreamConfig {
+    const known = this.#configured;
+    if (known !== undefined && known.version >= configVersion) return known.config;
+    if (configVersion > 0) this.#configured = { version: configVersion, config };
+    return config;
+  }
+
+  /** Records below `to` are trimmed, on record. */
+  trimmed(to: SeqNum): void {
+    const raised = (facts: StreamFacts): StreamFacts => ({
+      ...facts,
+      trimPoint: Math.max(facts.trimPoint, Math.min(to, facts.tail)) as SeqNum,
+    });
+    this.assigned = raised(this.assigned);
+    this.committed = raised(this.committed);
   }
 
   get tail(): StreamPosition {
@@ -131,5 +158,6 @@ export function after(facts: StreamFacts, frame: Omit<Frame, 'bytes' | 'body'>):
     token: frame.token ?? facts.token,
     trimPoint: Math.max(facts.trimPoint, frame.trimPoint ?? 0) as SeqNum,
     isSealed: facts.isSealed || frame.kind === 'seal',
+    lastArrival: frame.count > 0 ? Math.max(facts.lastArrival ?? 0, frame.arrival) : facts.lastArrival,
   };
 }

@@ -69,9 +69,13 @@ export function sequenceSeal(stream: ResidentStream, now: number): FrameHeader {
   return header;
 }
 
+export function streamDeletionPending(): StoreError {
+  return refused('stream_deletion_pending', 'the stream is being deleted');
+}
+
 function refuse(stream: ResidentStream, config: StreamConfig, batch: RecordBatch, conditions: AppendConditions): Refusal | undefined {
   const facts = stream.assigned;
-  if (facts.isSealed) return { error: refused('stream_deletion_pending', 'the stream is being deleted'), isStatement: true };
+  if (facts.isSealed) return { error: streamDeletionPending(), isStatement: true };
   if (conditions.fencingToken !== undefined && conditions.fencingToken !== facts.token) {
     const detail = { kind: 'fencing_token_mismatch', token: facts.token } as const;
     return { error: refused('fencing_token_mismatch', 'the stream carries another fencing token', detail), isStatement: true };

@@ -24,13 +24,9 @@ import type { ChannelConfig, ChannelDeps } from './deps.ts';
 import { HeldLease } from './held-lease.ts';
 import { type Content, type Entry, type FlyingChunk, framesIn, OpenChunk } from './open-chunk.ts';
 import type { ResidentStream } from './resident-stream.ts';
-import { sequence, sequenceSeal } from './sequencer.ts';
+import { sequence, sequenceSeal, streamDeletionPending } from './sequencer.ts';
 import { StreamTable } from './stream-table.ts';
-
-/** What a session shares among its appends: after one was refused, none behind it takes effect. */
-export interface AppendSession {
-  failed?: StoreError;
-}
+import type { AppendSession } from './turns.ts';
 
 const NO_BODY = new Uint8Array(0);
 
@@ -160,6 +156,12 @@ export class Tenure implements ChunkWriterEvents {
     if (halted !== undefined) throw refused(halted.code, halted.message);
     if (stream.assigned.isSealed) return this.#stateAfterPending(stream);
     return this.#commit(stream, sequenceSeal(stream, this.#deps.clock.now()), NO_BODY);
+  }
+
+  /** Resolves once it may be said that the stream takes appends (L5). @throws StoreError `stream_deletion_pending` */
+  async mayStateOpen(stream: ResidentStream): Promise<void> {
+    if (stream.assigned.isSealed) return await this.#refuseAfterPending(stream, streamDeletionPending());
+    await this.mayState();
   }
 
   /** Whether a statement about what is committed may be made now, without a barrier (L5). */

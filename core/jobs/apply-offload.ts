@@ -93,6 +93,7 @@ async function pieceOf(ports: Ports, object: string, entry: SegmentEntry): Promi
       token: entry.token ?? state.token,
       trimPoint,
       isSealed: entry.isSealed || (state.isSealed && state.streamlet === entry.streamlet),
+      ...(records > 0 ? { lastArrival: arrivalMax } : {}),
     },
     ...(isKept ? { row } : {}),
   };

@@ -1,14 +1,19 @@
-// Applies trim points and retention to the segments of streams.
+// Applies trim points and retention to the segments of streams, and finds those that are to delete themselves.
 //
 // Retention goes by arrival time: timestamps of records are the client's, in whatever unit. Trimming is logical; the objects
-// go with gc.
+// go with gc. Whether a stream deletes itself is for its owner to say (model/delete-on-empty.ts): it is asked only where metadata
+// says the same, so that an idle stream costs this walk, and neither memory nor a timer.
 //
 //   G5  The trim point is raised before a row is unlinked, so that a reader who misses the row learns why.
 //   G6  Retention trims only rows whose every record arrived longer ago than the stream's age.
 
 import { invariant } from '../base/invariant.ts';
-import type { SegmentRow, StreamInfo } from '../metadata/schema.ts';
-import { UNLINK_ROWS_MAX } from '../metadata/segment-index.ts';
+import { fromRfc3339 } from '../base/rfc3339.ts';
+import { type SegmentRow, type StreamInfo, type StreamState, streamRef } from '../metadata/schema.ts';
+import { NEW_STREAM_STATE, UNLINK_ROWS_MAX } from '../metadata/segment-index.ts';
+import type { StreamRef } from '../model/append.ts';
+import { isDueToDeleteItself } from '../model/delete-on-empty.ts';
+import { StoreError } from '../model/errors.ts';
 import type { SeqNum, StreamId } from '../model/ids.ts';
 import { deadlineOf, type JobPorts, type Report } from './job-ports.ts';
 import { type StreamCursor, walkStreams } from './walk-streams.ts';
@@ -20,24 +25,70 @@ export interface TrimRequest {
 
 export interface TrimReport extends Report {
   readonly rowsUnlinked: number;
+  /** Streams that were found to be due, and sealed. */
+  readonly streamsSealed: number;
   /** For the next run; absent: every stream was looked at. */
   readonly cursor?: StreamCursor;
 }
 
-type Ports = Pick<JobPorts, 'repository' | 'clock' | 'trace'>;
+/** Whom to ask about streams that hold nothing. */
+export interface EmptyStreams {
+  /** What wall clocks may differ by. */
+  readonly clockErrorMs: number;
+  /** Asks the stream's owner to seal it if it is due to delete itself; false: it is not, or there is no owner to ask. */
+  seal(ref: StreamRef, createdAt: number): Promise<boolean>;
+}
+
+/** Without `emptyStreams`, none deletes itself. */
+type Ports = Pick<JobPorts, 'repository' | 'clock' | 'trace'> & { readonly emptyStreams?: EmptyStreams };
 
 export async function runTrim(ports: Ports, request: TrimRequest, budgetMs: number): Promise<TrimReport> {
   const isOver = deadlineOf(ports, budgetMs);
   let rowsUnlinked = 0;
+  let streamsSealed = 0;
   const cursor = await walkStreams(ports.repository, request.cursor, isOver, async (stream) => {
-    if (stream.deletedAt === undefined) rowsUnlinked += await trimStream(ports, stream, isOver);
+    if (stream.deletedAt !== undefined) return;
+    const state = await ports.repository.segments.readState(stream.streamId, 'stale');
+    if (await deletesItself(ports, stream, state)) streamsSealed += 1;
+    else rowsUnlinked += await trimStream(ports, stream, state, isOver);
   });
-  return { isDone: cursor === undefined, rowsUnlinked, ...(cursor === undefined ? {} : { cursor }) };
+  return { isDone: cursor === undefined, rowsUnlinked, streamsSealed, ...(cursor === undefined ? {} : { cursor }) };
 }
 
-async function trimStream(ports: Ports, { basin, name, streamId, config }: StreamInfo, isOver: () => boolean): Promise<number> {
+/** True once the stream is sealed, as it was due, and its name says that it is being deleted. */
+async function deletesItself(ports: Ports, stream: StreamInfo, state: StreamState = NEW_STREAM_STATE): Promise<boolean> {
+  const { emptyStreams, repository, clock, trace } = ports;
+  const { basin, name, streamId, config } = stream;
+  const createdAt = fromRfc3339(stream.createdAt);
+  invariant(!Number.isNaN(createdAt), 'D3: a stream says when it was made');
+  // Not on record: counted from now, which only puts it off.
+  const lastArrival = state.lastArrival ?? (state.tail > 0 ? 0 : undefined);
+  const clockErrorMs = emptyStreams?.clockErrorMs ?? Number.POSITIVE_INFINITY;
+  if (!isDueToDeleteItself({ ...state, lastArrival }, config, createdAt, clock.now(), clockErrorMs)) return false;
+  if (state.tail > 0 && state.lastArrival === undefined) {
+    await repository.segments.noteArrival(streamId, clock.now());
+    return false;
+  }
+  try {
+    if (emptyStreams === undefined || !(await emptyStreams.seal(streamRef(stream), createdAt))) return false;
+    await repository.streams.markDeleting(basin, name, streamId);
+    trace.event('trim.stream.empty', { stream: streamId });
+    return true;
+  } catch (error) {
+    // Asked again by the next walk; the other streams have their turn meanwhile.
+    if (!(error instanceof StoreError)) throw error;
+    trace.event('trim.seal.failed', { stream: streamId, code: error.code, message: error.message });
+    return false;
+  }
+}
+
+async function trimStream(
+  ports: Ports,
+  { basin, name, streamId, config }: StreamInfo,
+  state: StreamState | undefined,
+  isOver: () => boolean,
+): Promise<number> {
   const { segments, streams } = ports.repository;
-  const state = await segments.readState(streamId, 'stale');
   if (state?.isSealed) {
     // Whoever sealed it did not live to mark its name.
     await streams.markDeleting(basin, name, streamId);

@@ -128,6 +128,7 @@ export function encodeStream(stream: StreamInfo): Fields {
   return present({
     streamId: stream.streamId,
     config: encodeStreamConfig(stream.config),
+    configVersion: stream.configVersion === 0 ? undefined : stream.configVersion,
     createdAt: stream.createdAt,
     deletedAt: stream.deletedAt,
     requestKey: stream.requestKey,
@@ -141,6 +142,7 @@ export function decodeStream(basin: string, item: Item): StreamInfo {
     name: item.sort,
     streamId: streamId(fields.text('streamId')),
     config: decodeStreamConfig(fields.object('config')),
+    configVersion: fields.optionalCount('configVersion') ?? 0,
     createdAt: fields.text('createdAt'),
     ...optional('deletedAt', fields.optionalText('deletedAt')),
     ...optional('requestKey', fields.optionalText('requestKey')),
@@ -153,7 +155,7 @@ export function decodeStream(basin: string, item: Item): StreamInfo {
 }
 
 export function encodeState(state: StreamState): Fields {
-  const { compacting } = state;
+  const { compacting, configured } = state;
   return present({
     streamlet: state.streamlet,
     offloaded: state.offloaded,
@@ -162,6 +164,8 @@ export function encodeState(state: StreamState): Fields {
     token: state.token,
     trimPoint: state.trimPoint,
     isSealed: state.isSealed,
+    lastArrival: state.lastArrival,
+    configured: configured && { version: configured.version, config: encodeStreamConfig(configured.config) },
     compacting: compacting && { object: compacting.object, first: compacting.first, end: compacting.end },
     removedAt: state.removedAt,
   });
@@ -170,6 +174,7 @@ export function encodeState(state: StreamState): Fields {
 export function decodeState(item: Item): StreamState {
   return decode(item, (fields) => {
     const compacting = fields.optionalObject('compacting');
+    const configured = fields.optionalObject('configured');
     return {
       streamlet: streamletNumber(fields.count('streamlet')),
       offloaded: seqNum(fields.count('offloaded')),
@@ -178,6 +183,11 @@ export function decodeState(item: Item): StreamState {
       token: fields.text('token'),
       trimPoint: seqNum(fields.count('trimPoint')),
       isSealed: fields.flag('isSealed'),
+      ...optional('lastArrival', fields.optionalCount('lastArrival')),
+      ...optional(
+        'configured',
+        configured && { version: configured.count('version'), config: decodeStreamConfig(configured.object('config')) },
+      ),
       ...optional(
         'compacting',
         compacting && {

@@ -7,7 +7,7 @@
 // | basin guard    | basin-guard/<basin>/<n> | g                       | with the basin: all 16 at once              | with the basin      |
 // | stream name    | streams/<basin>         | <name>                  | api: create, ensure, configure, delete      | removal of a stream |
 // | deleting       | deleting-streams        | <stream id>             | with the deletion of a name                 | removal of a stream |
-// | stream state   | stream/<stream id>      | state                   | offload, trim, compaction, seals            | purge               |
+// | stream state   | stream/<stream id>      | state                   | offload, trim, compaction, seals, configure | purge               |
 // | segment row    | stream/<stream id>      | row/<first, 16 hex>     | offload, compaction                         | trim, compaction    |
 // | removed stream | removed-streams         | <ms, 16>/<stream id>    | removal of a stream                         | purge               |
 // | object         | object/<object key>     | o                       | with every row that is added or unlinked    | gc                  |
@@ -54,6 +54,8 @@ export interface StreamInfo {
   readonly name: string;
   readonly streamId: StreamId;
   readonly config: StreamConfig;
+  /** Changes of the configuration since the stream was made. */
+  readonly configVersion: number;
   readonly createdAt: string;
   readonly deletedAt?: string;
   readonly requestKey?: string;
@@ -72,10 +74,23 @@ export interface StreamState {
   readonly trimPoint: SeqNum;
   /** The streamlet ended with a seal frame, which is offloaded: nothing can follow in it. */
   readonly isSealed: boolean;
+  /**
+   * When the last record that is offloaded arrived, milliseconds since 1970: it outlives the rows. Absent: there was none, or it was
+   * offloaded before this was noted.
+   */
+  readonly lastArrival?: number;
+  /** The configuration, where it was changed since the stream was made: owners read it with the state, strongly. */
+  readonly configured?: ConfiguredStream;
   /** The output of a compaction that runs, named before any row points to it. */
   readonly compacting?: Compaction;
   /** Milliseconds since 1970; the name is gone, and all rows with it. */
   readonly removedAt?: number;
+}
+
+/** A configuration, and which one of the stream's it is. */
+export interface ConfiguredStream {
+  readonly version: number;
+  readonly config: StreamConfig;
 }
 
 export interface Compaction {
@@ -259,5 +274,6 @@ export function openLink(stream: StreamInfo): StreamLink {
 
 export function streamRef(stream: StreamInfo): StreamRef {
   const { streamlet, channel } = openLink(stream);
-  return { streamId: stream.streamId, channel, streamlet, config: stream.config };
+  const { basin, name, streamId, config, configVersion } = stream;
+  return { basin, name, streamId, channel, streamlet, config, configVersion };
 }

@@ -41,6 +41,8 @@ export interface OffloadedPiece {
     readonly token: string;
     readonly trimPoint: SeqNum;
     readonly isSealed: boolean;
+    /** Absent where the piece holds no record. */
+    readonly lastArrival?: number;
   };
   /** Absent when nothing of it is kept: a seal without records, or all of it trimmed. */
   readonly row?: SegmentRow;
@@ -92,6 +94,21 @@ export class SegmentIndex {
       const candidate = { ...state, trimPoint };
       checkState(state, candidate);
       return { writes: [replace(stateKey(streamId), item.fields, encodeState(candidate))], result: candidate };
+    });
+  }
+
+  /**
+   * Takes note of when the last record of a stream arrived, where that is not on record: state items were without it once, and its
+   * rows may be trimmed. Later than it did is fine: it only puts a deletion off.
+   */
+  noteArrival(streamId: StreamId, arrival: number): Promise<void> {
+    return transact<void>(this.#store, async () => {
+      const item = await this.#store.get(stateKey(streamId), 'strong');
+      const state = item && decodeState(item);
+      if (item === undefined || state === undefined || state.lastArrival !== undefined) return { result: undefined };
+      const candidate = { ...state, lastArrival: arrival };
+      checkState(state, candidate);
+      return { writes: [replace(stateKey(streamId), item.fields, encodeState(candidate))], result: undefined };
     });
   }
 
@@ -233,6 +250,7 @@ export class SegmentIndex {
 
 /** The state behind a piece that starts at or before where offload stands. */
 function advance(state: StreamState, { end, after }: OffloadedPiece): StreamState {
+  const lastArrival = after.lastArrival === undefined ? state.lastArrival : Math.max(state.lastArrival ?? 0, after.lastArrival);
   return {
     ...state,
     streamlet: after.streamlet,
@@ -242,6 +260,7 @@ function advance(state: StreamState, { end, after }: OffloadedPiece): StreamStat
     token: after.token,
     trimPoint: Math.max(state.trimPoint, after.trimPoint) as SeqNum,
     isSealed: after.isSealed,
+    ...(lastArrival === undefined ? {} : { lastArrival }),
   };
 }
 

@@ -35,6 +35,7 @@ import {
   streamPartition,
   streamsPartition,
 } from './schema.ts';
+import { NEW_STREAM_STATE } from './segment-index.ts';
 import { checkState, checkStream } from './transitions.ts';
 
 export interface ProvisionedStream {
@@ -84,8 +85,8 @@ export class Streams {
       if (stream.deletedAt !== undefined) throw streamDeletionPending(basin, name);
       if (equalData(stream.config, config)) return { result: { outcome: 'noop', stream } };
       mayUpdate?.();
-      const changed = { ...stream, config };
-      return { writes: [this.#change(stream, item, changed)], result: { outcome: 'updated', stream: changed } };
+      const { writes, changed } = await this.#configuration(stream, item, config);
+      return { writes, result: { outcome: 'updated', stream: changed } };
     });
   }
 
@@ -106,10 +107,28 @@ export class Streams {
       const { stream, item } = await this.#read(basin, name, 'strong');
       if (stream === undefined) throw await this.#notFound(basin, name);
       if (stream.deletedAt !== undefined) throw streamDeletionPending(basin, name);
-      const changed = { ...stream, config: change(stream.config) };
-      if (equalData(changed.config, stream.config)) return { result: stream };
-      return { writes: [this.#change(stream, item, changed)], result: changed };
+      const config = change(stream.config);
+      if (equalData(config, stream.config)) return { result: stream };
+      const { writes, changed } = await this.#configuration(stream, item, config);
+      return { writes, result: changed };
     });
+  }
+
+  /** Gives a stream another configuration: in its name, and in the state that its owner reads on first use. */
+  async #configuration(
+    stream: StreamInfo,
+    item: Item | undefined,
+    config: StreamConfig,
+  ): Promise<{ readonly writes: readonly Write[]; readonly changed: StreamInfo }> {
+    const { streamId: id } = stream;
+    const version = stream.configVersion + 1;
+    const changed = { ...stream, config, configVersion: version };
+    const stateItem = await this.#store.get(stateKey(id), 'strong');
+    const state = stateItem === undefined ? NEW_STREAM_STATE : decodeState(stateItem);
+    const candidate = { ...state, configured: { version, config } };
+    checkState(state, candidate);
+    const writes = [this.#change(stream, item, changed), replace(stateKey(id), stateItem?.fields, encodeState(candidate))];
+    return { writes, changed };
   }
 
   /** The stream, deleted or not; undefined when there is none. */
@@ -128,6 +147,11 @@ export class Streams {
     if (stream === undefined) throw await this.#notFound(basin, name);
     if (stream.deletedAt !== undefined) throw streamDeletionPending(basin, name);
     return stream;
+  }
+
+  /** Whether the name stands for this very stream still, deleted or not: then its state was not purged before. */
+  async isNamed(basin: string, name: string, id: StreamId): Promise<boolean> {
+    return (await this.find(basin, name, 'strong'))?.streamId === id;
   }
 
   /** By name in byte order, those being deleted included. Says nothing of whether the basin exists. */
@@ -225,6 +249,7 @@ export class Streams {
       name,
       streamId: id,
       config,
+      configVersion: 0,
       createdAt: rfc3339(this.#clock.now()),
       ...(requestKey === undefined ? {} : { requestKey }),
       chain: [{ streamlet: 0 as StreamletNumber, channel, start: 0 as SeqNum }],

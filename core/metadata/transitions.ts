@@ -8,12 +8,15 @@
 //   M4   Only the newest log is open. A closed log has an end and a last seal at or after it, and neither changes again.
 //   M5   A log is opened only by the publish of its epoch, at base 0, with its zones; it leaves M only offloaded whole.
 //   M6   At most one offload is pending, from base of the oldest log that is not offloaded; named and finished while active.
-//   M7   A stream's state only moves forward: streamlet, offloaded, tail, last timestamp, trim point, and the marks.
+//   M7   A stream's state only moves forward: streamlet, offloaded, tail, last timestamp, last arrival, trim point, the version of
+//        its configuration, and the marks.
 //   M8   Rows follow one another: a row is added exactly where the state's `offloaded` stands.
 //   M9   An object counts the rows that name it, in the transaction that adds or unlinks them.
 //   M10  A row is unlinked only when it lies below the trim point, or is replaced by one over the same range.
-//   M12  A name keeps its stream id, its creation and its earlier links; its deletion is never withdrawn.
+//   M12  A name keeps its stream id, its creation and its earlier links; its deletion is never withdrawn, and each change of its
+//        configuration has a number of its own.
 
+import { equalData } from '../base/equal.ts';
 import { invariant, unreachable } from '../base/invariant.ts';
 import type { BasinInfo, ChannelLog, ChannelState, ObjectInfo, SegmentRow, StreamInfo, StreamState } from './schema.ts';
 
@@ -160,6 +163,8 @@ export function checkState(current: StreamState, candidate: StreamState): void {
   invariant(candidate.tail >= current.tail, 'M7: the tail never goes back');
   invariant(candidate.lastTimestamp >= current.lastTimestamp, 'M7: the last timestamp never goes back');
   invariant(candidate.trimPoint >= current.trimPoint, 'M7: the trim point never goes back');
+  invariant((candidate.lastArrival ?? 0) >= (current.lastArrival ?? 0), 'M7: the last arrival never goes back');
+  invariant((candidate.configured?.version ?? 0) >= (current.configured?.version ?? 0), 'M7: no older configuration comes back');
   invariant(candidate.offloaded <= candidate.tail, 'M7: nothing is offloaded beyond the tail');
   invariant(candidate.trimPoint <= candidate.tail, 'M7: nothing is trimmed beyond the tail');
   const isSameStreamlet = candidate.streamlet === current.streamlet;
@@ -228,4 +233,6 @@ export function checkStream(current: StreamInfo, candidate: StreamInfo): void {
   const isKept = current.deletedAt === undefined || candidate.deletedAt === current.deletedAt;
   invariant(isKept, 'M12: a deletion is never withdrawn');
   invariant(candidate.chain.length > 0, 'M12: a chain is never empty');
+  const isChanged = !equalData(candidate.config, current.config);
+  invariant(candidate.configVersion === current.configVersion + (isChanged ? 1 : 0), 'M12: changes of a configuration are counted');
 }

@@ -3,12 +3,16 @@
 import type { ChannelId, SeqNum, StreamId, StreamletNumber, StreamPosition } from './ids.ts';
 import type { StreamConfig } from './stream-config.ts';
 
-/** A stream as the metadata store resolved its name: the open link of its chain, and its configuration. */
+/** A stream as the metadata store resolved its name: the open link of its chain, and its configuration. It may be out of date. */
 export interface StreamRef {
+  readonly basin: string;
+  readonly name: string;
   readonly streamId: StreamId;
   readonly channel: ChannelId;
   readonly streamlet: StreamletNumber;
   readonly config: StreamConfig;
+  /** Changes of the configuration since the stream was made: of two, the larger one counts. */
+  readonly configVersion: number;
 }
 
 /** Checked against the assigned tail, the fencing token first. (S2 v1 API, section 2.3.) */

@@ -37,6 +37,11 @@ export const DEFAULT_STREAM_CONFIG: StreamConfig = {
   deleteOnEmptyMinAgeSecs: 0,
 };
 
+/** Whether streams of this configuration delete themselves once they hold nothing and nobody writes to them. */
+export function deletesItself({ deleteOnEmptyMinAgeSecs, retention }: StreamConfig): boolean {
+  return deleteOnEmptyMinAgeSecs > 0 && retention !== 'infinite';
+}
+
 /** The first given of request, basin default and system default, field by field, also inside `timestamping`. */
 export function resolveStreamConfig(request: PartialStreamConfig = {}, basinDefault: PartialStreamConfig = {}): StreamConfig {
   const system = DEFAULT_STREAM_CONFIG;

@@ -73,6 +73,8 @@ function draw(dice: Dice, options: WorldOptions): Drawn {
         waitingBytesMax: config.pick([1, 8]) * 1_024,
         roomMsMax: 3_000,
         idleMs: config.pick([10, 40]),
+        // Wall clocks are set apart, and drift.
+        wallErrorMsMax: 4 * WALL_ERROR_MS_MAX,
       },
       retryDelayMs: { min: 5, max: config.pick([40, 200]) },
       offload: { backlogBytesMin: backlogBytesMax / 4, ageMsMin: config.pick([100, 600, 1_500]), runBytesMax: config.pick([1, 8]) * 1_024 },

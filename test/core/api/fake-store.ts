@@ -40,8 +40,8 @@ export class FakeStore {
   /** Fails the commit of the n-th append from now (1: the next). */
   failCommitIn = 0;
   appended = 0;
-  /** What the last append said of the stream. */
-  lastRef: StreamRef | undefined;
+  /** Where a test listens, or stands in the way, when the owner is told of a configuration. */
+  updateConfig: Channels['updateConfig'] | undefined;
   heartbeatMs = 20;
   readonly #streams = new Map<StreamId, FakeStream>();
   readonly #wake = new Set<() => void>();
@@ -49,7 +49,7 @@ export class FakeStore {
   constructor() {
     const deps: ServiceDeps = {
       names: this.names,
-      channels: this.channels,
+      channels: { ...this.channels, updateConfig: (ref) => (this.updateConfig ?? this.channels.updateConfig)(ref) },
       openRead: (ref, request, mode) => this.#openRead(ref, request, mode),
       place: () => channelId('express-0'),
       clock: systemClock,
@@ -62,8 +62,10 @@ export class FakeStore {
       append: (ref, batch, conditions, session) => this.#append(ref, batch, conditions, session),
       room: () => this.noRoom,
       tail: async (ref) => this.#tail(ref),
-      updateConfig: (ref, config) => {
-        this.#stream(ref).config = config;
+      updateConfig: async (ref) => {
+        const stream = this.#stream(ref);
+        if (stream.isSealed) throw refused('stream_deletion_pending', 'the stream is being deleted');
+        stream.config = ref.config;
       },
       deleteStream: async (ref) => {
         this.#stream(ref).isSealed = true;
@@ -86,7 +88,6 @@ export class FakeStore {
       return error;
     };
     if (session?.failed !== undefined) throw session.failed;
-    this.lastRef = ref;
     const stream = this.#stream(ref);
     const refusal = refusalOf(stream, batch, conditions);
     if (refusal !== undefined) {

@@ -24,22 +24,46 @@ describe('an append session', () => {
     const store = await storeWithStream();
     const session = await store.service.openAppendSession(TARGET);
     await session.submit(batch(), {});
-    expect(store.lastRef?.config.timestamping.mode).toBe('client-prefer');
-    await store.service.streams.reconfigure('a-basin', 's', { timestamping: { mode: 'arrival' } });
-    await session.submit(batch(), {});
-    expect(store.lastRef?.config.timestamping.mode).toBe('arrival');
-    await store.service.streams.ensure('a-basin', 's', { timestamping: { mode: 'client-prefer', uncapped: true } });
-    await session.submit(batch(), {});
-    expect(store.lastRef?.config.timestamping).toEqual({ mode: 'client-prefer', uncapped: true });
+    await store.service.streams.reconfigure('a-basin', 's', { timestamping: { mode: 'client-require' } });
+    await expect(session.submit(batch(), {})).rejects.toMatchObject({ code: 'invalid', effect: 'none' });
+  });
+});
+
+describe('changing a configuration', () => {
+  test('A5: tells the owner what is on record, also where this change changed nothing: the one before may not have', async () => {
+    const store = await storeWithStream();
+    const { streams } = store.service;
+    const told: number[] = [];
+    const { updateConfig } = store.channels;
+    store.updateConfig = async (ref) => {
+      told.push(ref.configVersion);
+      await updateConfig(ref);
+    };
+    await streams.reconfigure('a-basin', 's', { timestamping: { mode: 'arrival' } });
+    await streams.reconfigure('a-basin', 's', { timestamping: { mode: 'arrival' } });
+    await streams.ensure('a-basin', 's', {});
+    await streams.ensure('a-basin', 's', {});
+    await streams.ensure('a-basin', 'another', {});
+    expect(told).toEqual([1, 1, 2, 2]);
   });
 
-  test('A5: of another stream keeps its own', async () => {
+  test('A5: says that it may take effect when it is on record and its owner was not told', async () => {
     const store = await storeWithStream();
-    await store.service.streams.create('a-basin', 'other', {});
-    const session = await store.service.openAppendSession({ ...TARGET, stream: 'other' });
-    await store.service.streams.reconfigure('a-basin', 's', { timestamping: { mode: 'arrival' } });
-    await session.submit(batch(), {});
-    expect(store.lastRef?.config.timestamping.mode).toBe('client-prefer');
+    store.updateConfig = () => Promise.reject(refused('unavailable', 'the channel is being taken over'));
+    const change = store.service.streams.reconfigure('a-basin', 's', { timestamping: { mode: 'arrival' } });
+    await expect(change).rejects.toMatchObject({ code: 'unavailable', effect: 'unknown' });
+    await expect(store.service.streams.ensure('a-basin', 's', {})).rejects.toMatchObject({ code: 'unavailable', effect: 'unknown' });
+  });
+
+  test('of a stream that is sealed meanwhile is refused as on one that is being deleted', async () => {
+    const store = await storeWithStream();
+    const { updateConfig } = store.channels;
+    store.updateConfig = async (ref) => {
+      await store.channels.deleteStream(ref);
+      await updateConfig(ref);
+    };
+    const change = store.service.streams.reconfigure('a-basin', 's', { timestamping: { mode: 'arrival' } });
+    await expect(change).rejects.toMatchObject({ code: 'stream_deletion_pending', effect: 'none' });
   });
 });
 

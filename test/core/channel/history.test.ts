@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import type { Channel } from '#core/channel/channel.ts';
-import type { AppendSession } from '#core/channel/tenure.ts';
+import type { AppendSession } from '#core/channel/turns.ts';
 import { refused, StoreError } from '#core/model/errors.ts';
 import type { SeqNum } from '#core/model/ids.ts';
 import { batch, bodies, refOf, World } from './world.ts';

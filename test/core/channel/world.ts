@@ -26,12 +26,15 @@ export const CONFIG: ChannelConfig = {
   waitingBytesMax: 256 * KIB,
   roomMsMax: 3_000,
   idleMs: 5,
+  wallErrorMsMax: 1_000,
 };
 
 export class World {
   readonly zones = ['a', 'b', 'c'].map((name) => new MemoryChunkStore({ zone: `zone-${name}` as ZoneId, checksum: zlibChecksum }));
   readonly states = new Map<StreamId, StreamState>();
   readonly events: string[] = [];
+  /** Streams whose names are free again, and whose states were purged. */
+  readonly gone = new Set<StreamId>();
   item: ChannelState = {
     channel: 'test-0' as ChannelId,
     version: 0,
@@ -105,6 +108,7 @@ export class World {
         await this.beforeStateRead?.();
         return this.states.get(streamId);
       },
+      isNamed: async ({ streamId }: StreamRef) => !this.gone.has(streamId),
     };
     return new Channel(deps, { ...CONFIG, ...config });
   }
@@ -120,7 +124,9 @@ export class World {
 
 export function refOf(n: number): StreamRef {
   const streamId = n.toString(16).padStart(32, '0') as StreamId;
-  return { streamId, channel: 'test-0' as ChannelId, streamlet: 0 as StreamletNumber, config: DEFAULT_STREAM_CONFIG };
+  const names = { basin: 'test-basin', name: `stream-${n}` };
+  const channel = 'test-0' as ChannelId;
+  return { ...names, streamId, channel, streamlet: 0 as StreamletNumber, config: DEFAULT_STREAM_CONFIG, configVersion: 0 };
 }
 
 export function batch(...bodies: readonly string[]): RecordBatch {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { runDelete } from '#core/jobs/delete.ts';
 import { runOffload } from '#core/jobs/offload.ts';
 import { runTrim } from '#core/jobs/trim.ts';
+import { refused } from '#core/model/errors.ts';
 import { CHANNEL, frameOf, idOf, JobWorld, sealOf } from './world.ts';
 
 const BUDGET = 1_000;
@@ -106,5 +107,95 @@ describe('trim', () => {
       expect(reports.reduce((sum, { rowsUnlinked }) => sum + rowsUnlinked, 0)).toBe(3);
       expect(await world.ranges(1)).toEqual([]);
     }
+  });
+});
+
+describe('streams that are to delete themselves', () => {
+  const AGE_SECS = 100;
+  const CLOCK_ERROR_MS = 5_000;
+  const DUE_MS = 1_000 * AGE_SECS + CLOCK_ERROR_MS;
+
+  /** Streams 1 to 3: ten records offloaded and trimmed, one record left, never written. */
+  async function three(): Promise<JobWorld> {
+    const world = new JobWorld();
+    await world.own();
+    for (const stream of [1, 2, 3]) await world.name(stream, { ageSecs: 10_000 }, AGE_SECS);
+    for (const stream of [1, 2]) await world.append(frameOf({ stream, first: 0, bodies: ['x', 'y'], arrival: world.clock.now() }));
+    await offload(world);
+    const trims = [
+      { stream: 1, trimPoint: 3 },
+      { stream: 2, trimPoint: 2 },
+    ];
+    for (const trim of trims) await world.append(frameOf({ ...trim, first: 2, bodies: ['t'], arrival: world.clock.now() }));
+    await offload(world);
+    return world;
+  }
+
+  /** Whoever owns the channel, and agrees to everything but `refused`. */
+  function owner(world: JobWorld, answer: (stream: string) => Promise<boolean> = async () => true) {
+    const asked: string[] = [];
+    const seal = ({ name }: { readonly name: string }): Promise<boolean> => {
+      asked.push(name);
+      return answer(name);
+    };
+    return { ports: { ...world.ports, emptyStreams: { clockErrorMs: CLOCK_ERROR_MS, seal } }, asked };
+  }
+
+  async function deleted(world: JobWorld): Promise<string[]> {
+    const { streams } = await world.repository.streams.list('test-basin', { limit: 10 });
+    return streams.filter(({ deletedAt }) => deletedAt !== undefined).map(({ name }) => name);
+  }
+
+  test('the owner is asked only about those that are due by metadata, and their names are marked', async () => {
+    const world = await three();
+    const { ports, asked } = owner(world);
+    world.clock.advance(DUE_MS - 1);
+    expect(await runTrim(ports, {}, BUDGET)).toMatchObject({ isDone: true, streamsSealed: 0 });
+    expect(asked).toEqual([]);
+    world.clock.advance(1);
+    expect(await runTrim(ports, {}, BUDGET)).toMatchObject({ isDone: true, streamsSealed: 2 });
+    expect([asked, await deleted(world)]).toEqual([
+      ['stream-1', 'stream-3'],
+      ['stream-1', 'stream-3'],
+    ]);
+    await runTrim(ports, {}, BUDGET);
+    expect(asked).toHaveLength(2);
+  });
+
+  test('one that its owner does not seal stays, is trimmed as before, and asked about again', async () => {
+    const world = await three();
+    world.clock.advance(DUE_MS);
+    const { ports, asked } = owner(world, async () => false);
+    for (const rowsUnlinked of [2, 0]) expect(await runTrim(ports, {}, BUDGET)).toMatchObject({ rowsUnlinked, streamsSealed: 0 });
+    expect([asked, await deleted(world)]).toEqual([['stream-1', 'stream-3', 'stream-1', 'stream-3'], []]);
+    await runTrim(world.ports, {}, BUDGET);
+    expect(await deleted(world)).toEqual([]);
+  });
+
+  test('one whose owner does not answer keeps no other from its turn', async () => {
+    const world = await three();
+    world.clock.advance(DUE_MS);
+    const { ports } = owner(world, async (name) => {
+      if (name === 'stream-1') throw refused('unavailable', 'the channel is being taken over');
+      return true;
+    });
+    expect(await runTrim(ports, {}, BUDGET)).toMatchObject({ isDone: true, streamsSealed: 1 });
+    expect([await deleted(world), world.events]).toEqual([['stream-3'], expect.arrayContaining(['trim.seal.failed'])]);
+  });
+
+  test('D3: one of which it is not on record when it was last written counts from when that is found', async () => {
+    const world = await three();
+    world.clock.advance(DUE_MS);
+    const key = { partition: `stream/${idOf(1)}`, sort: 'state' };
+    await world.metadata.commit([{ kind: 'update', key, set: { lastArrival: undefined } }]);
+    const { ports, asked } = owner(world);
+    await runTrim(ports, {}, BUDGET);
+    expect(asked).toEqual(['stream-3']);
+    world.clock.advance(DUE_MS - 1);
+    await runTrim(ports, {}, BUDGET);
+    expect(asked).toEqual(['stream-3']);
+    world.clock.advance(1);
+    await runTrim(ports, {}, BUDGET);
+    expect(asked).toEqual(['stream-3', 'stream-1']);
   });
 });

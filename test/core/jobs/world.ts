@@ -218,13 +218,13 @@ export class JobWorld {
   }
 
   /** Makes a named stream with a chosen id, as its creation would. */
-  async name(stream: number, retention: { ageSecs: number } | 'infinite' = 'infinite'): Promise<void> {
+  async name(stream: number, retention: { ageSecs: number } | 'infinite' = 'infinite', deleteOnEmptyMinAgeSecs = 0): Promise<void> {
     await this.repository.basins.ensure('test-basin', { createStreamOnAppend: false, createStreamOnRead: false });
     const config = {
       storageClass: 'express' as const,
       retention,
       timestamping: { mode: 'client-prefer' as const, uncapped: false },
-      deleteOnEmptyMinAgeSecs: 0,
+      deleteOnEmptyMinAgeSecs,
     };
     const random = { bytes: () => new Uint8Array(Buffer.from(idOf(stream), 'hex')), unit: () => 0 };
     await new Repository(this.metadata, this.clock, random).streams.ensure('test-basin', `stream-${stream}`, config, CHANNEL);

@@ -1,5 +1,5 @@
 import { fc, test as property } from '@fast-check/vitest';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   decodeBasin,
   decodeChannel,
@@ -47,11 +47,33 @@ property.prop([seq, fc.bigInt({ min: 0n, max: TIMESTAMP_MAX }), fc.string(), fc.
       token,
       isSealed,
       compacting: { object: 'o', first: seqNum(0), end: tail },
-      ...(removedAt === undefined ? {} : { removedAt }),
+      ...(removedAt === undefined ? {} : { removedAt, lastArrival: removedAt, configured: { version: removedAt, config: CONFIG } }),
     };
     expect(decodeState(item(encodeState(state)))).toEqual(state);
   },
 );
+
+describe('the golden state item', () => {
+  const BEFORE = { streamlet: 0, offloaded: 5, tail: 5, lastTimestamp: '4', token: 't', trimPoint: 2, isSealed: false };
+  const RETENTION = { retention: { ageSecs: 604_800 }, deleteOnEmptyMinAgeSecs: 0 };
+  const WHOLE = {
+    ...BEFORE,
+    lastArrival: 1_700_000_000_000,
+    configured: { version: 2, config: { storageClass: 'express', timestamping: { mode: 'client-prefer', uncapped: false }, ...RETENTION } },
+  };
+
+  test('of before last arrivals and configurations is read, and written again as it was', () => {
+    const state = decodeState(item(BEFORE));
+    expect(state).toEqual({ ...BEFORE, lastTimestamp: 4n });
+    expect(encodeState(state)).toEqual(BEFORE);
+  });
+
+  test('of today is read, and written as it was', () => {
+    const state = decodeState(item(WHOLE));
+    expect(state).toMatchObject({ lastArrival: WHOLE.lastArrival, configured: { version: 2, config: CONFIG } });
+    expect(encodeState(state)).toEqual(WHOLE);
+  });
+});
 
 test('basins, streams, rows and channels come back as they were', () => {
   const basins: BasinInfo[] = [
@@ -76,8 +98,12 @@ test('basins, streams, rows and channels come back as they were', () => {
   ];
   for (const basin of basins) expect(decodeBasin(item(encodeBasin(basin)))).toEqual(basin);
   const chain = [{ streamlet: streamletNumber(0), channel: CHANNEL, start: seqNum(0) }];
-  const stream: StreamInfo = { basin: 'b', name: 'name', streamId: STREAM, config: CONFIG, createdAt: 'then', requestKey: 'k', chain };
+  const names = { basin: 'b', name: 'name', streamId: STREAM };
+  const stream: StreamInfo = { ...names, config: CONFIG, configVersion: 3, createdAt: 'then', requestKey: 'k', chain };
   expect(decodeStream('b', item(encodeStream(stream)))).toEqual(stream);
+  const never: StreamInfo = { ...stream, configVersion: 0 };
+  expect(encodeStream(never)).not.toHaveProperty('configVersion');
+  expect(decodeStream('b', item(encodeStream(never)))).toEqual(never);
   const rare = { ...row(3, 9, 'o'), lastTimestamp: TIMESTAMP_MAX };
   expect(decodeRow(item(encodeRow(rare)))).toEqual(rare);
   expect(decodeChannel(CHANNEL, item(encodeChannel(CHANNEL_STATE)))).toEqual(CHANNEL_STATE);

@@ -92,7 +92,8 @@ describe('Streams', () => {
     expect(stream).toMatchObject({ basin: B, name: 's', config: CONFIG, chain: [{ streamlet: 0, channel: CHANNEL, start: 0 }] });
     expect(await streams.resolve(B, 's')).toEqual(stream);
     expect(await streams.find(B, 's', 'stale')).toEqual(stream);
-    expect(streamRef(stream)).toEqual({ streamId: stream.streamId, channel: CHANNEL, streamlet: 0, config: CONFIG });
+    const ref = { basin: B, name: 's', streamId: stream.streamId, channel: CHANNEL, streamlet: 0, config: CONFIG, configVersion: 0 };
+    expect(streamRef(stream)).toEqual(ref);
     expect(openLink(stream)).toBe(stream.chain[0]);
     const other = await streams.create(B, 't', CONFIG, CHANNEL);
     expect(other.stream.streamId).not.toBe(stream.streamId);
@@ -124,6 +125,37 @@ describe('Streams', () => {
     expect(changed).toMatchObject({ outcome: 'updated', stream: { streamId: first.stream.streamId, config: { retention: 'infinite' } } });
     const patched = await streams.configure(B, 's', (config) => ({ ...config, retention: { ageSecs: 5 } }));
     expect(await streams.resolve(B, 's')).toEqual(patched);
+  });
+
+  test('M7: each change of a configuration has a number, and stands in the state that owners read, whatever else that says', async () => {
+    const { streams, segments } = (await withBasin()).repository;
+    const { stream } = await streams.create(B, 's', CONFIG, CHANNEL);
+    expect([stream.configVersion, await segments.readState(stream.streamId, 'strong')]).toEqual([0, undefined]);
+    await streams.configure(B, 's', (config) => config);
+    expect(await segments.readState(stream.streamId, 'strong')).toBeUndefined();
+    const endless = { ...CONFIG, retention: 'infinite' as const };
+    expect(await streams.configure(B, 's', () => endless)).toMatchObject({ configVersion: 1 });
+    expect(await segments.readState(stream.streamId, 'strong')).toMatchObject({ tail: 0, configured: { version: 1, config: endless } });
+    await segments.applyOffload({ key: 'a', bytes: 1 }, [{ ...piece(0, 5, 'a', { lastArrival: 9 }), streamId: stream.streamId }]);
+    expect((await streams.ensure(B, 's', CONFIG, CHANNEL)).stream).toMatchObject({ configVersion: 2 });
+    const state = await segments.readState(stream.streamId, 'strong');
+    expect(state).toMatchObject({ tail: 5, lastArrival: 9, configured: { version: 2, config: CONFIG } });
+  });
+
+  test('of changes of a configuration and an offload that meet, all take effect', async () => {
+    const made = await withBasin();
+    const { streams, segments } = made.repository;
+    const { stream } = await streams.create(B, 's', CONFIG, CHANNEL);
+    beforeNextCommit(made.store, async () => {
+      await segments.applyOffload({ key: 'a', bytes: 1 }, [{ ...piece(0, 5, 'a'), streamId: stream.streamId }]);
+      await streams.configure(B, 's', (config) => ({ ...config, deleteOnEmptyMinAgeSecs: 7 }));
+    });
+    const changed = await streams.configure(B, 's', (config) => ({ ...config, storageClass: 'standard' }));
+    expect(changed).toMatchObject({ configVersion: 2, config: { storageClass: 'standard', deleteOnEmptyMinAgeSecs: 7 } });
+    expect(await segments.readState(stream.streamId, 'strong')).toMatchObject({
+      tail: 5,
+      configured: { version: 2, config: changed.config },
+    });
   });
 
   test('M11: no stream is created without its basin, nor in one that is being deleted', async () => {

@@ -80,6 +80,32 @@ describe('SegmentIndex', () => {
     expect((await made.repository.segments.raiseTrimPoint(STREAM, seqNum(99)))?.trimPoint).toBe(20);
   });
 
+  test('M7: the last arrival of what is offloaded stays on record, and never goes back, whatever becomes of the rows', async () => {
+    const made = world();
+    const { segments } = made.repository;
+    const lastArrival = async () => (await segments.readState(STREAM, 'strong'))?.lastArrival;
+    await apply(made, piece(0, 4, 'a', { lastArrival: 500 }));
+    await segments.raiseTrimPoint(STREAM, seqNum(4));
+    await segments.unlinkRows(STREAM, rowsOf(made));
+    expect([rowsOf(made), await lastArrival()]).toEqual([[], 500]);
+    // An owner whose wall clock is behind.
+    await apply(made, piece(4, 6, 'b', { lastArrival: 400 }));
+    expect(await lastArrival()).toBe(500);
+    await apply(made, piece(6, 6, 'c', { isSealed: true, lastTimestamp: 5n }));
+    expect(await lastArrival()).toBe(500);
+  });
+
+  test('a last arrival that is not on record is noted once, and only where there is a state', async () => {
+    const made = world();
+    const { segments } = made.repository;
+    await segments.noteArrival(STREAM, 700);
+    expect(await segments.readState(STREAM, 'strong')).toBeUndefined();
+    await apply(made, piece(0, 4, 'a'));
+    await segments.noteArrival(STREAM, 700);
+    await segments.noteArrival(STREAM, 900);
+    expect(await segments.readState(STREAM, 'strong')).toMatchObject({ lastArrival: 700 });
+  });
+
   test('a seal without records marks the state and adds no row, once', async () => {
     const made = world();
     await apply(made, piece(0, 10, 'a'));

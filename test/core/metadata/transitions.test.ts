@@ -147,6 +147,12 @@ describe('checkState', () => {
     ['a tail that goes back', STATE, { tail: seqNum(11) }],
     ['a timestamp that goes back', STATE, { lastTimestamp: 99n }],
     ['a trim point that goes back', STATE, { trimPoint: seqNum(4) }],
+    ['a last arrival that goes back', { ...STATE, lastArrival: 7 }, { lastArrival: 6 }],
+    [
+      'an older configuration',
+      { ...STATE, configured: { version: 3, config: CONFIG } },
+      { configured: { version: 2, config: { ...CONFIG, retention: 'infinite' } } },
+    ],
     ['offloaded beyond the tail', STATE, { offloaded: seqNum(13) }],
     ['a trim point beyond the tail', STATE, { trimPoint: seqNum(13) }],
     ['a seal that is undone', { ...STATE, isSealed: true }, { isSealed: false }],
@@ -205,6 +211,7 @@ describe('checkState', () => {
       name: 's',
       streamId: streamId('1'.repeat(32)),
       config: CONFIG,
+      configVersion: 4,
       createdAt: 'now',
       deletedAt: 'then',
       chain,
@@ -213,5 +220,9 @@ describe('checkState', () => {
     expect(() => checkStream(stream, { ...stream, streamId: streamId('2'.repeat(32)) })).toThrow('M12');
     expect(() => checkStream(stream, { ...stream, deletedAt: 'later' })).toThrow('M12');
     expect(() => checkStream(stream, { ...stream, chain: [] })).toThrow('M12');
+    const changed = { ...stream, config: { ...CONFIG, deleteOnEmptyMinAgeSecs: 9 } };
+    expect(() => checkStream(stream, { ...changed, configVersion: 5 })).not.toThrow();
+    expect(() => checkStream(stream, changed)).toThrow('M12');
+    expect(() => checkStream(stream, { ...stream, configVersion: 5 })).toThrow('M12');
   });
 });

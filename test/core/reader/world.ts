@@ -12,7 +12,15 @@ import { READER_LIMITS, type ReaderLimits } from '#core/reader/reader-limits.ts'
 import { bodiesOf, CHANNEL, type FrameSpec, frameOf, idOf, JobWorld } from '../jobs/world.ts';
 import { FakeTail } from './fake-tail.ts';
 
-export const REF: StreamRef = { streamId: idOf(1), channel: CHANNEL, streamlet: 0 as StreamletNumber, config: DEFAULT_STREAM_CONFIG };
+export const REF: StreamRef = {
+  basin: 'test-basin',
+  name: 'stream-1',
+  streamId: idOf(1),
+  channel: CHANNEL,
+  streamlet: 0 as StreamletNumber,
+  config: DEFAULT_STREAM_CONFIG,
+  configVersion: 0,
+};
 
 export class ReaderWorld extends JobWorld {
   readonly tail = new FakeTail(this.clock);

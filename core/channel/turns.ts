@@ -1,0 +1,37 @@
+// Appends of one stream that cannot go on at once wait in their order: for its state, for room, for the next owner.
+
+import { StoreError } from '../model/errors.ts';
+import type { StreamId } from '../model/ids.ts';
+
+/** What a session shares among its appends: after one was refused, none behind it takes effect. */
+export interface AppendSession {
+  failed?: StoreError;
+}
+
+export class Turns {
+  /** Per stream, the last one that waits. */
+  readonly #last = new Map<StreamId, Promise<void>>();
+
+  /** Whether anything waits for the stream. */
+  has(streamId: StreamId): boolean {
+    return this.#last.has(streamId);
+  }
+
+  /** Runs `act` once all that came before for the stream had their turn. Its failure is the session's before the next turn. */
+  run<T>(streamId: StreamId, session: AppendSession | undefined, act: () => Promise<T>): Promise<T> {
+    const before = this.#last.get(streamId) ?? Promise.resolve();
+    const turn = before.then(act).catch((error: unknown): never => {
+      if (session !== undefined && error instanceof StoreError) session.failed ??= error;
+      throw error;
+    });
+    const settled = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#last.set(streamId, settled);
+    void settled.then(() => {
+      if (this.#last.get(streamId) === settled) this.#last.delete(streamId);
+    });
+    return turn;
+  }
+}
