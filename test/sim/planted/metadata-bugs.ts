@@ -55,10 +55,10 @@ export const METADATA_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: 'core/metadata/streams.ts',
-        find: '      streamId: id,\n      config,\n      createdAt',
+        find: '      streamId: id,\n      config,\n      configVersion',
         replace: `      streamId: streamId([...name].map((letter) => letter.charCodeAt(0).toString(16)).join('').padEnd(32, '0')),
       config,
-      createdAt`,
+      configVersion`,
       },
       {
         file: 'core/channel/stream-table.ts',
@@ -108,7 +108,7 @@ export const METADATA_BUGS: readonly PlantedBug[] = [
         replace: 'void session;\n    return error;',
       },
       {
-        file: 'core/channel/channel.ts',
+        file: 'core/channel/turns.ts',
         find: 'if (session !== undefined && error instanceof StoreError) session.failed ??= error;\n',
         replace: '',
       },
