@@ -9,7 +9,7 @@ import { type EmptyStreams, runTrim } from '../jobs/trim.ts';
 import type { StreamCursor } from '../jobs/walk-streams.ts';
 import type { Repository } from '../metadata/repository.ts';
 import type { StreamRef } from '../model/append.ts';
-import { StoreError } from '../model/errors.ts';
+import { refused, StoreError } from '../model/errors.ts';
 import type { Epoch, Position, ZoneId } from '../model/ids.ts';
 import type { CellPorts, OwnedChannel } from './cell.ts';
 import type { CellConfig } from './config.ts';
@@ -155,7 +155,9 @@ function walkJob({ config, ports, repository }: Context, name: string, everyMs: 
 
 function deletionJob({ ports, repository, config }: Context, channels: readonly OwnedChannel[]): Job {
   const seal = async (ref: StreamRef): Promise<void> => {
-    await channels.find(({ id }) => id === ref.channel)?.channel.deleteStream(ref);
+    const owned = channels.find(({ id }) => id === ref.channel);
+    if (owned === undefined) throw refused('unavailable', `channel ${ref.channel} is not served here`);
+    await owned.channel.deleteStream(ref);
   };
   return {
     name: 'delete',

@@ -3,6 +3,7 @@
 // A deletion is asked for once; from there on it goes on here, whatever crashes. The channel that owns a stream seals it.
 //
 //   G10 A basin goes only once no stream of it is left; a stream's name only once it is sealed, and no row of it is left.
+//   G12 A name says that its stream is being deleted only once the stream is sealed: nothing is acknowledged behind that.
 
 import { invariant } from '../base/invariant.ts';
 import { type DeletingStream, type StreamInfo, type StreamState, streamRef } from '../metadata/schema.ts';
@@ -89,15 +90,18 @@ class Run {
     }
   }
 
-  /** A basin's streams are being deleted from when it is. */
+  /** Seals the streams of a deleted basin, and marks their names. Without somebody to ask for seals that is left to others. */
   async #markStreams(basin: string): Promise<void> {
-    const { streams } = this.#ports.repository;
+    const { repository, seal } = this.#ports;
+    const { streams } = repository;
+    if (seal === undefined) return;
     let startAfter: string | undefined;
     for (let hasMore = true; hasMore && !this.#stops(); ) {
       const page = await streams.list(basin, { limit: PAGE, ...(startAfter === undefined ? {} : { startAfter }) });
       const unmarked = page.streams.filter(({ deletedAt }) => deletedAt === undefined);
-      await this.#each(unmarked, async ({ name, streamId }: StreamInfo) => {
-        await streams.markDeleting(basin, name, streamId);
+      await this.#each(unmarked, async (stream: StreamInfo) => {
+        await seal(streamRef(stream));
+        await streams.markDeleting(basin, stream.name, stream.streamId);
         this.#streamsMarked += 1;
       });
       startAfter = page.streams.at(-1)?.name;

@@ -98,7 +98,27 @@ describe('deletion', () => {
     await basins.ensure('test-basin', BASIN_CONFIG);
     await streams.ensure('test-basin', 's', DEFAULT_STREAM_CONFIG, CHANNEL);
     await basins.markDeleted('test-basin');
-    expect(await runDelete(world.ports, {}, 0)).toMatchObject({ isDone: false, streamsMarked: 0 });
-    expect(await runDelete(world.ports, {}, BUDGET)).toMatchObject({ streamsMarked: 1 });
+    const { ports } = sealing(world);
+    expect(await runDelete(ports, {}, 0)).toMatchObject({ isDone: false, streamsMarked: 0 });
+    expect(await runDelete(ports, {}, BUDGET)).toMatchObject({ streamsMarked: 1 });
+  });
+
+  test('G12: a stream of a deleted basin is marked only once it is sealed, and not at all by who cannot ask for that', async () => {
+    const world = await owned();
+    const { basins, streams } = world.repository;
+    for (const stream of [1, 2]) await world.name(stream);
+    await basins.markDeleted('test-basin');
+    const marked = async () => (await streams.list('test-basin', { limit: 10 })).streams.map(({ deletedAt }) => deletedAt !== undefined);
+    expect(await runDelete(world.ports, {}, BUDGET)).toMatchObject({ isDone: true, streamsMarked: 0, basinsRemoved: 0 });
+    const first: unknown[] = [];
+    const seal = async ({ name }: StreamRef): Promise<void> => {
+      if (first.length < 2) first.push((await streams.find('test-basin', name))?.deletedAt);
+      if (name === 'stream-2') throw refused('unavailable', 'the channel is being taken over');
+    };
+    await expect(runDelete({ ...world.ports, seal }, {}, BUDGET)).rejects.toMatchObject({ code: 'unavailable' });
+    expect([first, await marked()]).toEqual([
+      [undefined, undefined],
+      [true, false],
+    ]);
   });
 });
