@@ -4,9 +4,9 @@ import type { Provisioned as Outcome } from '../metadata/basins.ts';
 import type { BasinInfo } from '../metadata/schema.ts';
 import { refused } from '../model/errors.ts';
 import { REQUEST_TOKEN_BYTES_MAX } from '../model/limits.ts';
-import type { BasinConfig, PartialStreamConfig, StorageClass } from '../model/stream-config.ts';
+import type { BasinConfig, StorageClass } from '../model/stream-config.ts';
 import type { Page, ServiceDeps } from './deps.ts';
-import { type BasinReconfiguration, canonical, reconfigureBasin } from './reconfigure.ts';
+import { type BasinReconfiguration, canonical, reconfigureBasin, type StreamReconfiguration } from './reconfigure.ts';
 
 export interface ServiceSettings {
   /** The one location of this deployment, such as `aws:us-east-1`. */
@@ -56,12 +56,9 @@ export class Basins {
   }
 
   async reconfigure(name: string, patch: BasinReconfiguration): Promise<BasinConfig> {
-    const { config } = await this.#names.configure(name, (current) => {
-      const changed = reconfigureBasin(current, patch);
-      this.#check(changed);
-      return changed;
-    });
-    return config;
+    checkStreamConfig(patch.defaultStreamConfig ?? {}, this.#settings);
+    if (patch.streamCipher != null) throw refused('not_implemented', 'encryption is not available yet');
+    return (await this.#names.configure(name, (current) => reconfigureBasin(current, patch))).config;
   }
 
   /** Resolves once the deletion is on record; again: the same. The streams go in the background. */
@@ -76,12 +73,15 @@ export class Basins {
   }
 }
 
-/** @throws StoreError `invalid` for what no stream of this deployment may have. */
-export function checkStreamConfig(config: PartialStreamConfig, settings: ServiceSettings): void {
-  if (config.storageClass !== undefined && !settings.storageClasses.includes(config.storageClass)) {
-    throw refused('invalid', `storage class "${config.storageClass}" is not available here`);
+/** @throws StoreError `invalid` for what no stream of this deployment may have; what is null, or not given, may be anything. */
+export function checkStreamConfig(
+  { storageClass, retention }: Pick<StreamReconfiguration, 'storageClass' | 'retention'>,
+  settings: ServiceSettings,
+): void {
+  if (storageClass != null && !settings.storageClasses.includes(storageClass)) {
+    throw refused('invalid', `storage class "${storageClass}" is not available here`);
   }
-  if (config.retention !== undefined && config.retention !== 'infinite' && config.retention.ageSecs < 1) {
+  if (retention != null && retention !== 'infinite' && retention.ageSecs < 1) {
     throw refused('invalid', 'a retention age is at least one second');
   }
 }

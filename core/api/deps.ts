@@ -64,5 +64,7 @@ export interface ServiceDeps {
   openRead(ref: StreamRef, request: ReadRequest, mode: ReadMode): Promise<ReadSession>;
   /** The channel for a new stream. */
   place(storageClass: StorageClass): ChannelId;
+  /** The class that a channel serves; undefined: it is not one of this deployment. */
+  servingClass(channel: ChannelId): StorageClass | undefined;
   readonly clock: Clock;
 }

@@ -5,10 +5,10 @@
 //   A6  A deletion is answered only once the channel takes no append any more and the name is marked.
 
 import { equalData } from '../base/equal.ts';
-import { type StreamInfo, streamRef } from '../metadata/schema.ts';
+import { openLink, type StreamInfo, streamRef } from '../metadata/schema.ts';
 import { refused, StoreError } from '../model/errors.ts';
 import type { ChannelId } from '../model/ids.ts';
-import { type PartialStreamConfig, resolveStreamConfig, type StreamConfig } from '../model/stream-config.ts';
+import { type PartialStreamConfig, resolveStreamConfig, type StorageClass, type StreamConfig } from '../model/stream-config.ts';
 import { checkStreamConfig, type Provisioned, requestKey, type ServiceSettings } from './basins.ts';
 import type { Page, ServiceDeps } from './deps.ts';
 import { KeyedQueue } from './keyed-queue.ts';
@@ -27,6 +27,13 @@ export interface StreamTarget {
   readonly basin: string;
   readonly stream: string;
   readonly request: PartialStreamConfig;
+}
+
+export interface StreamStatus {
+  readonly info: StreamInfo;
+  readonly configuredClass: StorageClass;
+  /** Of the channel that takes its appends; undefined: one that this deployment does not have now. */
+  readonly servingClass: StorageClass | undefined;
 }
 
 export class Streams {
@@ -74,9 +81,18 @@ export class Streams {
     return this.#deps.names.streams.resolve(basin, name);
   }
 
-  reconfigure(basin: string, name: string, patch: StreamReconfiguration): Promise<StreamConfig> {
+  /** One that is being deleted is still told. @throws StoreError `stream_not_found`, `basin_not_found`, `basin_deletion_pending` */
+  async status(basin: string, name: string): Promise<StreamStatus> {
+    const { names, servingClass } = this.#deps;
+    const info = (await names.streams.find(basin, name)) ?? (await names.streams.resolve(basin, name));
+    return { info, configuredClass: info.config.storageClass, servingClass: servingClass(openLink(info).channel) };
+  }
+
+  /** A changed storage class is on record at once, and the stream stays in its channel: a migration is what moves it. */
+  async reconfigure(basin: string, name: string, patch: StreamReconfiguration): Promise<StreamConfig> {
     const { names } = this.#deps;
-    return this.#change(basin, name, async () => {
+    checkStreamConfig(patch, this.#settings);
+    return await this.#change(basin, name, async () => {
       const basinInfo = await names.basins.resolve(basin);
       const changed = await names.streams.configure(basin, name, (current) => {
         const config = reconfigureStream(current, patch, basinInfo.config);
@@ -104,6 +120,8 @@ export class Streams {
     const { names, channels } = this.#deps;
     return this.#change(basin, name, async () => {
       const found = (await names.streams.find(basin, name)) ?? (await names.streams.resolve(basin, name));
+      // Who marked it had sealed it before.
+      if (found.deletedAt !== undefined) return;
       await channels.deleteStream(streamRef(found));
       try {
         await names.streams.markDeleting(basin, name, found.streamId);
@@ -122,7 +140,9 @@ export class Streams {
    * called again if it names something else by now. Only a refusal without an effect leads there.
    */
   async withStream<T>(target: StreamTarget, use: Use, act: (stream: StreamInfo) => Promise<T>): Promise<T> {
-    const { basin, stream } = target;
+    const { basin, stream, request } = target;
+    // What is wrong with a request is told whether or not the stream is there.
+    checkStreamConfig(request, this.#settings);
     const cached = this.#cache.get(basin, stream, this.#deps.clock.monotonic());
     if (cached === undefined) return act(await this.resolve(target, use));
     try {
@@ -139,6 +159,7 @@ export class Streams {
   /** The stream of that name as the metadata store has it now; created if the basin says so. */
   async resolve({ basin, stream: name, request }: StreamTarget, use: Use): Promise<StreamInfo> {
     const { names, clock } = this.#deps;
+    checkStreamConfig(request, this.#settings);
     const mark = this.#cache.mark;
     const found = await names.streams.find(basin, name);
     if (found !== undefined && found.deletedAt === undefined) {

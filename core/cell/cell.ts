@@ -164,6 +164,7 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
       names: repository,
       clock,
       place: (storageClass) => place(channels, storageClass),
+      servingClass: (channel) => channels.find(({ id }) => id === channel)?.storageClass,
       channels: {
         append: async (ref, batch, conditions, session) => channelOf(channels, ref).append(ref, batch, conditions, session),
         room: (ref, signal) => channelOf(channels, ref).room(signal),

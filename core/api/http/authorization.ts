@@ -35,6 +35,7 @@ export const AUTHORIZATION = {
   'GET /v1/streams': { operation: 'list-streams', on: 'basin in header' },
   'POST /v1/streams': { operation: 'create-stream', on: 'stream in body' },
   'GET /v1/streams/:stream': { operation: 'get-stream-config', on: 'stream in path' },
+  'GET /v1/streams/:stream/status': { operation: 'get-stream-config', on: 'stream in path' },
   'PUT /v1/streams/:stream': { operation: 'create-stream', on: 'stream in path', sometimes: ['reconfigure-stream'] },
   'PATCH /v1/streams/:stream': { operation: 'reconfigure-stream', on: 'stream in path' },
   'DELETE /v1/streams/:stream': { operation: 'delete-stream', on: 'stream in path' },

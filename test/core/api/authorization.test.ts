@@ -52,6 +52,7 @@ const ROWS: readonly Row[] = [
   { route: 'GET /v1/streams', op: 'list-streams', refused: NEEDS_BASIN, path: '/streams' },
   { route: 'POST /v1/streams', op: 'create-stream', refused: NEEDS_STREAM, path: '/streams', body: { stream: 'cells' } },
   { route: 'GET /v1/streams/:stream', op: 'get-stream-config', refused: NEEDS_STREAM, path: STREAM },
+  { route: 'GET /v1/streams/:stream/status', op: 'get-stream-config', refused: NEEDS_STREAM, path: `${STREAM}/status` },
   { route: 'PUT /v1/streams/:stream', op: 'create-stream', refused: NEEDS_STREAM, path: STREAM },
   { route: 'PATCH /v1/streams/:stream', op: 'reconfigure-stream', refused: NEEDS_STREAM, path: STREAM, body: {} },
   { route: 'DELETE /v1/streams/:stream', op: 'delete-stream', refused: NEEDS_STREAM, path: '/streams/not-there' },

@@ -52,6 +52,7 @@ export class FakeStore {
       channels: { ...this.channels, updateConfig: (ref) => (this.updateConfig ?? this.channels.updateConfig)(ref) },
       openRead: (ref, request, mode) => this.#openRead(ref, request, mode),
       place: () => channelId('express-0'),
+      servingClass: () => 'express',
       clock: systemClock,
     };
     this.service = new Service(deps, this.settings);

@@ -9,7 +9,14 @@ import { type Answer, bodyJson, type Call, optionalJson } from '../call.ts';
 import { knownStream, pathStream, storedStream } from '../names-in.ts';
 import { pageOf, parseQueryWith, requestBasin, requestToken } from '../request.ts';
 import { json, type Route, route } from '../route.ts';
-import { parseCreateStream, parseStreamConfig, parseStreamReconfiguration, streamConfigJson, streamInfoJson } from '../schema/config.ts';
+import {
+  parseCreateStream,
+  parseStreamConfig,
+  parseStreamReconfiguration,
+  streamConfigJson,
+  streamInfoJson,
+  streamStatusJson,
+} from '../schema/config.ts';
 import { streamPageQuery } from '../schema/query.ts';
 
 export const STREAM_ROUTES: readonly Route[] = [
@@ -39,6 +46,19 @@ export const STREAM_ROUTES: readonly Route[] = [
     'GET /v1/streams/:stream',
     { summary: 'The configuration of a stream', headers: ['s2-basin'], answers: { 200: 'StreamConfig' }, errors: [404, 409] },
     async (call) => json(200, streamConfigJson((await call.service.streams.get(...pathStream(call))).config)),
+  ),
+  route(
+    'GET /v1/streams/:stream/status',
+    {
+      summary: 'What became of a stream: also of one that is being deleted, and in which storage class it is (not part of S2)',
+      headers: ['s2-basin'],
+      answers: { 200: 'StreamStatus' },
+      errors: [404, 409],
+    },
+    async (call) => {
+      const status = await call.service.streams.status(...pathStream(call));
+      return json(200, streamStatusJson({ ...status, info: { ...status.info, name: knownStream(call.principal, status.info.name) } }));
+    },
   ),
   route(
     'PUT /v1/streams/:stream',

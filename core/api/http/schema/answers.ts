@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { BATCH_RECORDS_MAX, FENCING_TOKEN_BYTES_MAX } from '../../../model/limits.ts';
 import { U64_JSON } from './parse.ts';
 
+const storageClass = z.enum(['standard', 'express', 'native']);
 const u64 = z.number().meta(U64_JSON);
 const time = z.string().meta({ format: 'date-time' });
 
@@ -41,6 +42,13 @@ export const streamInfo = z.object({
   created_at: time,
   deleted_at: time.nullable(),
   cipher: z.enum(['aegis-256', 'aes-256-gcm']).nullable(),
+});
+export const streamStatus = z.object({
+  ...streamInfo.shape,
+  storage_class: z.object({
+    configured: storageClass.describe('Of the configuration'),
+    serving: storageClass.nullable().describe('In which appends are stored now; null: in none that is here'),
+  }),
 });
 export const basinList = z.object({ basins: z.array(basinInfo), has_more: z.boolean() });
 export const streamList = z.object({ streams: z.array(streamInfo), has_more: z.boolean() });

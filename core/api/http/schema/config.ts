@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { BasinConfig, PartialStreamConfig, Retention, StreamConfig } from '../../../model/stream-config.ts';
 import type { BasinInfo, StreamInfo } from '../../deps.ts';
 import type { BasinReconfiguration, StreamReconfiguration } from '../../reconfigure.ts';
+import type { StreamStatus } from '../../streams.ts';
 import { parseWith, U64_JSON } from './parse.ts';
 
 const U64_MAX = 0xffff_ffff_ffff_ffffn;
@@ -187,6 +188,10 @@ export function basinInfoJson(info: BasinInfo, location: string): object {
 
 export function streamInfoJson(info: StreamInfo): object {
   return { name: info.name, created_at: info.createdAt, deleted_at: info.deletedAt ?? null, cipher: null };
+}
+
+export function streamStatusJson({ info, configuredClass, servingClass }: StreamStatus): object {
+  return { ...streamInfoJson(info), storage_class: { configured: configuredClass, serving: servingClass ?? null } };
 }
 
 function retentionJson(value: Retention): object {

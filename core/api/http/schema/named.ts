@@ -10,6 +10,7 @@ import {
   readBatch,
   streamInfo,
   streamList,
+  streamStatus,
   tailAnswer,
 } from './answers.ts';
 import { basinConfigAnswer, basinFields, createBasin, createStream, ensureBasin, streamConfigAnswer, streamFields } from './config.ts';
@@ -35,6 +36,7 @@ export const ANSWER_SCHEMAS = {
   BasinConfig: basinConfigAnswer,
   StreamInfo: streamInfo,
   StreamList: streamList,
+  StreamStatus: streamStatus,
   StreamConfig: streamConfigAnswer,
   AppendAck: appendAck,
   ReadBatch: readBatch,
