@@ -39,7 +39,7 @@ export class AccessTokens {
         throw refused('resource_already_exists', `an access token with the id "${claims.id}" already exists`);
       }
       const fields = { claims: encodeClaims(claims) };
-      const write: Write = { kind: 'put', key: accessTokenKey(claims.id), fields, when: unchanged(item?.fields, fields) };
+      const write: Write = { kind: 'put', key: accessTokenKey(claims.id), fields, when: unchanged(item?.fields) };
       return { writes: [write], result: undefined, purpose: 'growth' };
     });
   }

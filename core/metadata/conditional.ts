@@ -1,4 +1,7 @@
 // What the repository's parts share: conditions on what was read, bounded retries, pages of names.
+//
+//   M20  An item is replaced only as it was read: no field differs, none is gone, and none has come since, also of those that neither
+//        what was read nor what replaces it has.
 
 import { compareBytes, prefixEnd, successor } from '../base/byte-order.ts';
 import { equalData } from '../base/equal.ts';
@@ -6,20 +9,21 @@ import { invariant } from '../base/invariant.ts';
 import { refused } from '../model/errors.ts';
 import { LIST_LIMIT_MAX } from '../model/limits.ts';
 import type { CommitResult, Condition, Fields, FieldValue, Item, Key, MetadataStore, Purpose, Write } from '../ports/metadata-store.ts';
+import { optionalFields } from './schema.ts';
 
 /** Attempts of a read and a conditional commit, before the caller is told to try again later. */
 const ATTEMPTS_MAX = 16;
 
 /** The write that makes `key` hold `fields` if it still holds what was read (`undefined`: nothing). */
 export function replace(key: Key, current: Fields | undefined, fields: Fields): Write {
-  return { kind: 'put', key, fields, when: unchanged(current, fields) };
+  return { kind: 'put', key, fields, when: unchanged(current, [...Object.keys(fields), ...optionalFields(key)]) };
 }
 
-/** Holds as long as the item is as it was read. Fields that only `candidate` has must still be missing. */
-export function unchanged(current: Fields | undefined, candidate: Fields = {}): Condition {
+/** Holds as long as the item is as it was read. Of `names`, those that it did not have must still be missing. (M20) */
+export function unchanged(current: Fields | undefined, names: readonly string[] = []): Condition {
   if (current === undefined) return { absent: true };
   const equals: Record<string, FieldValue | undefined> = { ...current };
-  for (const name of Object.keys(candidate)) if (!Object.hasOwn(current, name)) equals[name] = undefined;
+  for (const name of names) if (!Object.hasOwn(current, name)) equals[name] = undefined;
   return { equals };
 }
 

@@ -260,6 +260,25 @@ export function doubtKey(): Key {
   return { partition: 'doubt', sort: 'sweep' };
 }
 
+type Optional<T> = { [Name in keyof T]-?: object extends Pick<T, Name> ? Name : never }[keyof T];
+
+function named<T>(names: Readonly<Record<Optional<T>, true>>, more: readonly string[] = []): readonly string[] {
+  return [...Object.keys(names), ...more];
+}
+
+/** Fields that an item may be without, and may come to have. */
+const BASIN_OPTIONAL = named<BasinInfo>({ deletedAt: true, requestKey: true });
+const STREAM_OPTIONAL = named<StreamInfo>({ deletedAt: true, requestKey: true }, ['configVersion']);
+const STATE_OPTIONAL = named<StreamState>({ lastArrival: true, configured: true, compacting: true, removedAt: true });
+const NONE: readonly string[] = [];
+
+/** Whoever replaces an item that it has read says of each of these whether it was there. A new one does not compile until it is named. */
+export function optionalFields({ partition, sort }: Key): readonly string[] {
+  if (partition === BASINS) return BASIN_OPTIONAL;
+  if (partition.startsWith('streams/')) return STREAM_OPTIONAL;
+  return partition.startsWith('stream/') && sort === 'state' ? STATE_OPTIONAL : NONE;
+}
+
 /** Decimal, so that byte order is the order of time. */
 export function paddedMs(ms: number): string {
   return String(Math.max(0, Math.floor(ms))).padStart(16, '0');

@@ -43,6 +43,19 @@ describe('Basins', () => {
     expect((await basins.get(B))?.config).toEqual({ createStreamOnAppend: true, createStreamOnRead: true });
   });
 
+  test('M20: a change that meets a deletion does not withdraw it', async () => {
+    const changes = [
+      (made: World) => made.repository.basins.configure(B, (config) => ({ ...config, createStreamOnAppend: true })),
+      (made: World) => made.repository.basins.ensure(B, { ...BASIN_CONFIG, createStreamOnAppend: true }),
+    ];
+    for (const change of changes) {
+      const made = await withBasin();
+      beforeNextCommit(made.store, () => made.repository.basins.markDeleted(B));
+      await expect(change(made)).rejects.toMatchObject({ code: 'basin_deletion_pending' });
+      expect((await made.repository.basins.get(B))?.deletedAt).toBeDefined();
+    }
+  });
+
   test('M12: a deleted basin stays deleted, is listed with its time, and refuses everything', async () => {
     const made = await withBasin();
     const { basins } = made.repository;
@@ -203,6 +216,21 @@ describe('Streams', () => {
     expect((await streams.list(B, { limit: 10 })).streams).toEqual([deleted]);
     expect(await streams.deleting(10)).toEqual([{ basin: B, name: 's', streamId: stream.streamId }]);
     expect(await streams.deleting(10, stream.streamId)).toEqual([]);
+  });
+
+  test('M20: a change of a configuration that meets a deletion does not withdraw it', async () => {
+    const endless = { ...CONFIG, retention: 'infinite' as const };
+    const changes = [
+      ({ repository }: World) => repository.streams.configure(B, 's', () => endless),
+      ({ repository }: World) => repository.streams.ensure(B, 's', endless, CHANNEL),
+    ];
+    for (const change of changes) {
+      const made = await withBasin();
+      const { stream } = await made.repository.streams.create(B, 's', CONFIG, CHANNEL);
+      beforeNextCommit(made.store, () => made.repository.streams.markDeleting(B, 's', stream.streamId));
+      await expect(change(made)).rejects.toMatchObject({ code: 'stream_deletion_pending' });
+      expect((await made.repository.streams.find(B, 's'))?.deletedAt).toBeDefined();
+    }
   });
 
   test('M13: a stream is removed only once its seal is offloaded and no row is left', async () => {

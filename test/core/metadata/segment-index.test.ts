@@ -95,6 +95,32 @@ describe('SegmentIndex', () => {
     expect(await lastArrival()).toBe(500);
   });
 
+  test('M20: of changes of a state that meet none is lost, whichever field each adds', async () => {
+    const compaction = { object: 'c', first: seqNum(0), end: seqNum(4) };
+    type Change = (segments: World['repository']['segments']) => Promise<unknown>;
+    const changes: Record<string, Change> = {
+      'trim point': (segments) => segments.raiseTrimPoint(STREAM, seqNum(2)),
+      compaction: (segments) => segments.startCompaction(STREAM, compaction),
+      arrival: (segments) => segments.noteArrival(STREAM, 700),
+      offload: (segments) => segments.applyOffload({ key: 'b', bytes: 1 }, [piece(4, 6, 'b')]),
+    };
+    for (const first of Object.values(changes)) {
+      for (const second of Object.values(changes)) {
+        if (first === second) continue;
+        const made = world();
+        await apply(made, piece(0, 4, 'a'));
+        const { segments } = made.repository;
+        beforeNextCommit(made.store, () => second(segments));
+        await first(segments);
+        const all = Object.values(changes).filter((change) => change === first || change === second);
+        const alone = world();
+        await apply(alone, piece(0, 4, 'a'));
+        for (const change of all) await change(alone.repository.segments);
+        expect(await segments.readState(STREAM, 'strong')).toEqual(await alone.repository.segments.readState(STREAM, 'strong'));
+      }
+    }
+  });
+
   test('a last arrival that is not on record is noted once, and only where there is a state', async () => {
     const made = world();
     const { segments } = made.repository;
