@@ -3,7 +3,7 @@
 import http from 'node:http';
 import type { ClientHttp2Session } from 'node:http2';
 import { encodeAppendInput, frameOf, type OutRecord } from './protocol.ts';
-import { AppendSession, connect } from './session.ts';
+import { AppendSession, connect, type MoreHeaders } from './session.ts';
 
 export const BASIN = 'bench-basin';
 const BATCH_METERED_BYTES_MAX = 1024 * 1024;
@@ -37,8 +37,9 @@ export async function pump(
   batch: BatchFrame,
   inFlightBytesMax: number,
   shouldStop: (sentBytes: number, ms: number) => boolean,
+  more?: MoreHeaders,
 ): Promise<Pumped> {
-  const session = new AppendSession(connection, BASIN, stream);
+  const session = new AppendSession(connection, BASIN, stream, more);
   await session.opened;
   const inFlightMax = Math.max(2, Math.ceil(inFlightBytesMax / batch.frame.length));
   const inFlight: Promise<unknown>[] = [];

@@ -41,7 +41,10 @@ export async function connect(origin: string): Promise<http2.ClientHttp2Session>
   return connection;
 }
 
-function requestHead(method: string, basin: string, stream: string, query: string): http2.OutgoingHttpHeaders {
+/** Further headers, such as a key. */
+export type MoreHeaders = Readonly<Record<string, string>>;
+
+function requestHead(method: string, basin: string, stream: string, query: string, more: MoreHeaders = {}): http2.OutgoingHttpHeaders {
   return {
     ':method': method,
     ':path': `/v1/streams/${encodeURIComponent(stream)}/records${query}`,
@@ -49,6 +52,7 @@ function requestHead(method: string, basin: string, stream: string, query: strin
     accept: 'application/protobuf',
     authorization: 'Bearer none',
     's2-basin': basin,
+    ...more,
   };
 }
 
@@ -123,8 +127,8 @@ export class AppendSession {
   #onEnded: () => void = () => undefined;
   readonly #ended: Promise<void>;
 
-  constructor(connection: http2.ClientHttp2Session, basin: string, stream: string) {
-    this.#stream = connection.request(requestHead('POST', basin, stream, ''), { endStream: false });
+  constructor(connection: http2.ClientHttp2Session, basin: string, stream: string, more?: MoreHeaders) {
+    this.#stream = connection.request(requestHead('POST', basin, stream, '', more), { endStream: false });
     this.#ended = new Promise((resolve) => {
       this.#onEnded = resolve;
     });
@@ -190,12 +194,14 @@ export function openRead(
   stream: string,
   query: string,
   handlers: ReadHandlers,
+  more?: MoreHeaders,
 ): OpenRead {
-  return openRawRead(connection, basin, stream, query, {
+  const raw: Handlers = {
     onOpen: () => undefined,
     onFrame: (payload) => handlers.onBatch(decodeReadBatch(payload)),
     onEnd: (error) => handlers.onEnd(error),
-  });
+  };
+  return openRawRead(connection, basin, stream, query, raw, more);
 }
 
 /** A read session that hands over each frame as it is. */
@@ -205,19 +211,27 @@ export function openRawRead(
   stream: string,
   query: string,
   handlers: Handlers,
+  more?: MoreHeaders,
 ): OpenRead {
-  const request = connection.request(requestHead('GET', basin, stream, query));
+  const request = connection.request(requestHead('GET', basin, stream, query, more));
   follow(request, handlers);
   return { stream: request, close: () => request.destroy() };
 }
 
 /** Everything that a bounded read returns. @throws SessionError */
-export async function readAll(connection: http2.ClientHttp2Session, basin: string, stream: string, query: string): Promise<InBatch[]> {
+export async function readAll(
+  connection: http2.ClientHttp2Session,
+  basin: string,
+  stream: string,
+  query: string,
+  more?: MoreHeaders,
+): Promise<InBatch[]> {
   return await new Promise((resolve, reject) => {
     const batches: InBatch[] = [];
-    openRead(connection, basin, stream, query, {
+    const handlers: ReadHandlers = {
       onBatch: (batch) => batches.push(batch),
       onEnd: (error) => (error === undefined ? resolve(batches) : reject(error)),
-    });
+    };
+    openRead(connection, basin, stream, query, handlers, more);
   });
 }

@@ -57,7 +57,6 @@ export class Basins {
 
   async reconfigure(name: string, patch: BasinReconfiguration): Promise<BasinConfig> {
     checkStreamConfig(patch.defaultStreamConfig ?? {}, this.#settings);
-    if (patch.streamCipher != null) throw refused('not_implemented', 'encryption is not available yet');
     return (await this.#names.configure(name, (current) => reconfigureBasin(current, patch))).config;
   }
 
@@ -68,7 +67,6 @@ export class Basins {
 
   #check(config: BasinConfig, location = this.#settings.location): void {
     if (location !== this.#settings.location) throw refused('invalid', `there is no location "${location}"`);
-    if (config.streamCipher !== undefined) throw refused('not_implemented', 'encryption is not available yet');
     checkStreamConfig(config.defaultStreamConfig ?? {}, this.#settings);
   }
 }

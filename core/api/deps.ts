@@ -8,7 +8,9 @@ import type { StoreError } from '../model/errors.ts';
 import type { ChannelId } from '../model/ids.ts';
 import type { ReadBatch, ReadRequest } from '../model/read.ts';
 import type { StorageClass } from '../model/stream-config.ts';
+import type { Cipher } from '../ports/cipher.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Random } from '../ports/random.ts';
 import type { StreamTail } from '../ports/tail.ts';
 
 export type BasinInfo = Schema.BasinInfo;
@@ -67,4 +69,7 @@ export interface ServiceDeps {
   /** The class that a channel serves; undefined: it is not one of this deployment. */
   servingClass(channel: ChannelId): StorageClass | undefined;
   readonly clock: Clock;
+  readonly cipher: Cipher;
+  /** Where the nonces of encrypted records come from. */
+  readonly random: Random;
 }

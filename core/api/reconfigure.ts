@@ -6,6 +6,7 @@ import {
   type Retention,
   resolveStreamConfig,
   type StorageClass,
+  type StreamCipher,
   type StreamConfig,
   type TimestampingMode,
 } from '../model/stream-config.ts';
@@ -22,7 +23,7 @@ export interface StreamReconfiguration {
 
 export interface BasinReconfiguration {
   readonly defaultStreamConfig?: StreamReconfiguration | null | undefined;
-  readonly streamCipher?: 'aegis-256' | 'aes-256-gcm' | null | undefined;
+  readonly streamCipher?: StreamCipher | null | undefined;
   readonly createStreamOnAppend?: boolean | undefined;
   readonly createStreamOnRead?: boolean | undefined;
 }

@@ -2,17 +2,23 @@
 //
 //   A7  After the first failure of an append session, nothing that it submits later takes effect.
 //
+// Here, between the wire and the channel, records of a stream with a cipher are encrypted and decrypted.
+//
 // basins.ts and streams.ts hold the control plane; here are records. Who calls has decoded and validated the request: what
 // is wrong with it alone is refused before anything is looked up or created.
 
+import { returnBatchMemory } from '../format/batch-memory.ts';
+import { RecordEncryption } from '../format/encrypted-record.ts';
 import type { RecordBatch } from '../format/record.ts';
-import { streamRef } from '../metadata/schema.ts';
+import { type StreamInfo, streamRef } from '../metadata/schema.ts';
 import type { AppendAck, AppendConditions } from '../model/append.ts';
 import { refused, StoreError } from '../model/errors.ts';
 import type { StreamPosition } from '../model/ids.ts';
 import { UNARY_WAIT_SECS_MAX } from '../model/limits.ts';
 import type { ReadRequest } from '../model/read.ts';
 import { Basins, type ServiceSettings } from './basins.ts';
+import { requireKey } from './customer-key.ts';
+import { DecryptingRead } from './decrypting-read.ts';
 import type { ReadMode, ReadSession, ServiceDeps, SharedFate } from './deps.ts';
 import { Streams, type StreamTarget } from './streams.ts';
 
@@ -35,7 +41,14 @@ export class Service {
   }
 
   append(target: StreamTarget, batch: RecordBatch, conditions: AppendConditions): Promise<AppendAck> {
-    return this.streams.withStream(target, 'append', (info) => this.#deps.channels.append(streamRef(info), batch, conditions));
+    return this.streams.withStream(target, 'append', (info) => this.#appendTo(info, target, batch, conditions));
+  }
+
+  /** The plain batch stays: should the name stand for another stream by now, it is encrypted once more. */
+  #appendTo(info: StreamInfo, target: StreamTarget, batch: RecordBatch, conditions: AppendConditions): Promise<AppendAck> {
+    const { channels, random } = this.#deps;
+    const encrypted = this.#encryption(info, target)?.encrypt(batch, random) ?? batch;
+    return channels.append(streamRef(info), encrypted, conditions);
   }
 
   /**
@@ -45,7 +58,9 @@ export class Service {
    */
   async openAppendSession(target: StreamTarget, mayAppend: (batch: RecordBatch) => void = () => undefined): Promise<AppendSession> {
     const { channels } = this.#deps;
-    const ref = streamRef(await this.streams.resolve(target, 'append'));
+    const info = await this.streams.resolve(target, 'append');
+    const ref = streamRef(info);
+    const encryption = this.#encryption(info, target);
     const fate: SharedFate = {};
     return {
       submit: async (batch, conditions) => {
@@ -56,14 +71,15 @@ export class Service {
           if (error instanceof StoreError) fate.failed = error;
           throw error;
         }
-        return channels.append(ref, batch, conditions, fate);
+        const given = encryption === undefined ? batch : this.#encryptFor(fate, encryption, batch);
+        return channels.append(ref, given, conditions, fate);
       },
       room: (signal) => channels.room(ref, signal),
     };
   }
 
   async checkTail(target: StreamTarget): Promise<StreamPosition> {
-    return this.streams.withStream(target, 'read', async (info) => {
+    return this.streams.withStream(target, 'tail', async (info) => {
       const tail = await this.#deps.channels.tail(streamRef(info));
       try {
         return await tail.position();
@@ -78,9 +94,28 @@ export class Service {
     if (read.start.kind === 'timestamp' && read.until !== undefined && read.start.timestamp >= read.until) {
       return Promise.reject(refused('invalid', 'a read starts before it ends: `timestamp` must be less than `until`'));
     }
-    return this.streams.withStream(target, 'read', (info) =>
-      this.#deps.openRead(streamRef(info), mode === 'unary' ? unaryRequest(read) : read, mode),
-    );
+    return this.streams.withStream(target, 'read', (info) => {
+      const encryption = this.#encryption(info, target);
+      const opening = this.#deps.openRead(streamRef(info), mode === 'unary' ? unaryRequest(read) : read, mode);
+      return encryption === undefined ? opening : opening.then((session) => new DecryptingRead(session, encryption, mode));
+    });
+  }
+
+  /** Undefined for a stream without a cipher, whatever key the request brings. @throws StoreError `bad_header` */
+  #encryption({ cipher, streamId }: StreamInfo, { key }: StreamTarget): RecordEncryption | undefined {
+    return cipher === undefined ? undefined : new RecordEncryption(this.#deps.cipher, cipher, requireKey(cipher, key), streamId);
+  }
+
+  /** Nobody reads the plain batch again. A failure here is our own, and the session's like any other (A7). */
+  #encryptFor(fate: SharedFate, encryption: RecordEncryption, batch: RecordBatch): RecordBatch {
+    try {
+      return encryption.encrypt(batch, this.#deps.random);
+    } catch (error) {
+      fate.failed ??= new StoreError('other', 'none', 'a batch could not be encrypted', { cause: error });
+      throw error;
+    } finally {
+      returnBatchMemory(batch.bytes);
+    }
   }
 }
 

@@ -3,13 +3,21 @@
 //   A5  A change of configuration is answered only once it is on record and the owner goes by it: any append that comes later does,
 //       whatever configuration it carries.
 //   A6  A deletion is answered only once the channel takes no append any more and the name is marked.
+//   E4  No stream with a cipher is created for an append or a read without a key that fits.
 
 import { equalData } from '../base/equal.ts';
 import { openLink, type StreamInfo, streamRef } from '../metadata/schema.ts';
 import { refused, StoreError } from '../model/errors.ts';
 import type { ChannelId } from '../model/ids.ts';
-import { type PartialStreamConfig, resolveStreamConfig, type StorageClass, type StreamConfig } from '../model/stream-config.ts';
+import {
+  type PartialStreamConfig,
+  resolveStreamConfig,
+  type StorageClass,
+  type StreamCipher,
+  type StreamConfig,
+} from '../model/stream-config.ts';
 import { checkStreamConfig, type Provisioned, requestKey, type ServiceSettings } from './basins.ts';
+import { type CustomerKey, requireKey } from './customer-key.ts';
 import type { Page, ServiceDeps } from './deps.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import { reconfigureStream, type StreamReconfiguration } from './reconfigure.ts';
@@ -19,14 +27,21 @@ import { StreamCache } from './stream-cache.ts';
 const CACHED_STREAMS_MAX = 4_096;
 const CACHED_AGE_MS = 10_000;
 
-/** What the stream is wanted for: it decides whether it may be created by the way. */
-export type Use = 'append' | 'read';
+/** What the stream is wanted for: it decides whether it may be created by the way, and whether a key is needed. */
+export type Use = 'append' | 'read' | 'tail';
 
-/** A stream by name; `request`: its configuration, should this request create it. */
+/** A stream by name; `request`: its configuration, should this request create it; `key`: for a stream with a cipher. */
 export interface StreamTarget {
   readonly basin: string;
   readonly stream: string;
   readonly request: PartialStreamConfig;
+  readonly key?: CustomerKey | undefined;
+}
+
+interface Plan {
+  readonly config: StreamConfig;
+  readonly channel: ChannelId;
+  readonly cipher: StreamCipher | undefined;
 }
 
 export interface StreamStatus {
@@ -59,17 +74,17 @@ export class Streams {
 
   async create(basin: string, name: string, request: PartialStreamConfig, requestToken?: string): Promise<Provisioned<StreamInfo>> {
     const key = requestKey(requestToken, request);
-    const { config, channel } = await this.#plan(basin, request);
+    const { config, channel, cipher } = await this.#plan(basin, request);
     this.#cache.forget(basin, name);
-    const { stream, outcome } = await this.#deps.names.streams.create(basin, name, config, channel, key);
+    const { stream, outcome } = await this.#deps.names.streams.create(basin, name, config, channel, key, cipher);
     return { info: stream, outcome };
   }
 
   /** @param mayUpdate throws where a stream that is there must not be changed. */
   ensure(basin: string, name: string, request: PartialStreamConfig, mayUpdate?: () => void): Promise<Provisioned<StreamInfo>> {
     return this.#change(basin, name, async () => {
-      const { config, channel } = await this.#plan(basin, request);
-      const { stream, outcome } = await this.#deps.names.streams.ensure(basin, name, config, channel, mayUpdate);
+      const { config, channel, cipher } = await this.#plan(basin, request);
+      const { stream, outcome } = await this.#deps.names.streams.ensure(basin, name, config, channel, mayUpdate, cipher);
       // Also where nothing changed: whoever changed it may not have lived to tell the owner.
       if (outcome !== 'created') await this.#tellOwner(stream);
       return { info: stream, outcome };
@@ -157,11 +172,12 @@ export class Streams {
   }
 
   /** The stream of that name as the metadata store has it now; created if the basin says so. */
-  async resolve({ basin, stream: name, request }: StreamTarget, use: Use): Promise<StreamInfo> {
+  async resolve({ basin, stream: name, request, key }: StreamTarget, use: Use): Promise<StreamInfo> {
     const { names, clock } = this.#deps;
     checkStreamConfig(request, this.#settings);
     const mark = this.#cache.mark;
     const found = await names.streams.find(basin, name);
+    checkKey(found?.cipher, key, use);
     if (found !== undefined && found.deletedAt === undefined) {
       this.#cache.put(found, mark, clock.monotonic());
       return found;
@@ -171,19 +187,19 @@ export class Streams {
     const mayCreate = use === 'append' ? createStreamOnAppend : createStreamOnRead;
     // `resolve` throws what is wrong, unless somebody made the stream meanwhile.
     if (found !== undefined || !mayCreate) return names.streams.resolve(basin, name);
-    const { config, channel } = await this.#plan(basin, request);
+    const { config, channel, cipher } = await this.#plan(basin, request);
+    checkKey(cipher, key, use);
     this.#cache.forget(basin, name);
-    const { stream } = await names.streams.ensureExists(basin, name, config, channel);
+    const { stream } = await names.streams.ensureExists(basin, name, config, channel, cipher);
     return stream;
   }
 
   /** What a new stream gets. @throws StoreError when it may not be, or its basin is not there or being deleted. */
-  async #plan(basin: string, request: PartialStreamConfig): Promise<{ readonly config: StreamConfig; readonly channel: ChannelId }> {
+  async #plan(basin: string, request: PartialStreamConfig): Promise<Plan> {
     checkStreamConfig(request, this.#settings);
     const { config: basinConfig } = await this.#deps.names.basins.resolve(basin);
-    if (basinConfig.streamCipher !== undefined) throw refused('not_implemented', 'encryption is not available yet');
     const config = resolveStreamConfig(request, basinConfig.defaultStreamConfig);
-    return { config, channel: this.#deps.place(config.storageClass) };
+    return { config, channel: this.#deps.place(config.storageClass), cipher: basinConfig.streamCipher };
   }
 
   /** Forgets the name before and after: a look-up that overlaps the change must not put it back. */
@@ -199,9 +215,14 @@ export class Streams {
   }
 }
 
-/** Refusals that a name resolved too long ago may lead to. */
+/** What a stream with this cipher needs a key for. @throws StoreError `bad_header` */
+function checkKey(cipher: StreamCipher | undefined, key: CustomerKey | undefined, use: Use): void {
+  if (cipher !== undefined && use !== 'tail') requireKey(cipher, key);
+}
+
+/** Refusals that a name resolved too long ago may lead to; `bad_header`: another stream of that name may need no key. */
 function isOutOfDate(error: StoreError): boolean {
-  return isGone(error) || error.code === 'deposed';
+  return isGone(error) || error.code === 'deposed' || error.code === 'bad_header';
 }
 
 function isGone({ code }: StoreError): boolean {

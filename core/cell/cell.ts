@@ -15,6 +15,7 @@ import type { StorageClass } from '../model/stream-config.ts';
 import type { Checksum } from '../ports/checksum.ts';
 import type { ChunkLogs } from '../ports/chunk-log.ts';
 import type { ChunkStore } from '../ports/chunk-store.ts';
+import type { Cipher } from '../ports/cipher.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { MetadataStore } from '../ports/metadata-store.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
@@ -43,6 +44,7 @@ export interface CellPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly checksum: Checksum;
+  readonly cipher: Cipher;
   readonly trace: Trace;
   readonly metadata: MetadataStore;
   readonly authority: TokenAuthority;
@@ -154,7 +156,7 @@ export interface Cell {
 }
 
 export function createCell(ports: CellPorts, config: CellConfig): Cell {
-  const { clock, random, checksum, objects } = ports;
+  const { clock, random, checksum, cipher, objects } = ports;
   const repository = new Repository(ports.metadata, clock, random);
   const channels = createChannels(ports, config, repository);
   const settings = { location: config.location, storageClasses: channels.map(({ storageClass }) => storageClass) };
@@ -163,6 +165,8 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
     {
       names: repository,
       clock,
+      cipher,
+      random,
       place: (storageClass) => place(channels, storageClass),
       servingClass: (channel) => channels.find(({ id }) => id === channel)?.storageClass,
       channels: {

@@ -2,7 +2,9 @@
 //
 //   L11 From the start of a release nothing is sequenced.
 //   L13 Nor while the owner takes the next epoch from itself: what comes meanwhile waits in its turn, as it does for room.
+//   E2  What a stream with a cipher is given is encrypted with it, and what any other is given is not.
 
+import { invariant } from '../base/invariant.ts';
 import type { RecordBatch } from '../format/record.ts';
 import type { ChannelState } from '../metadata/schema.ts';
 import type { AppendAck, AppendConditions, StreamRef } from '../model/append.ts';
@@ -101,6 +103,7 @@ export class Channel {
    * @throws StoreError: `effect` says whether the records may be there.
    */
   append(ref: StreamRef, batch: RecordBatch, conditions: AppendConditions, session?: AppendSession): Promise<AppendAck> {
+    invariant(batch.encryption?.cipher === ref.cipher, 'E2: records are encrypted where their stream says so, and as it says');
     const tenure = this.#tenure;
     const stream = tenure?.streams.get(ref.streamId);
     const isNext = this.#handover === undefined && !this.#turns.has(ref.streamId);

@@ -3,6 +3,7 @@
 //   S1  Conditions are checked on the assigned tail and token, the fencing token first.
 //   S2  Sequence numbers are dense, timestamps never go back: not under a new owner whose clock is behind either.
 //   S3  A refused batch changes nothing.
+//   E6  No record that is encrypted by aes-256-gcm gets a sequence number above 2^32 − 1; commands are exempt.
 
 import { invariant } from '../base/invariant.ts';
 import type { FrameHeader } from '../format/frame.ts';
@@ -10,6 +11,7 @@ import { type RecordBatch, stampRecords } from '../format/record.ts';
 import type { AppendConditions } from '../model/append.ts';
 import { refused, type StoreError } from '../model/errors.ts';
 import type { SeqNum, Timestamp } from '../model/ids.ts';
+import { AES_GCM_SEQ_NUM_MAX } from '../model/limits.ts';
 import { resultingTrimPoint } from '../model/records.ts';
 import type { StreamConfig } from '../model/stream-config.ts';
 import { after, type ResidentStream } from './resident-stream.ts';
@@ -88,7 +90,16 @@ function refuse(stream: ResidentStream, config: StreamConfig, batch: RecordBatch
   if (config.timestamping.mode === 'client-require' && !batch.hasAllTimestamps) {
     return { error: refused('invalid', 'this stream requires a timestamp on every record'), isStatement: false };
   }
+  if (hasNoNonceLeft(facts.tail, batch)) {
+    const message = `the stream has no sequence number up to ${AES_GCM_SEQ_NUM_MAX} left for another record under aes-256-gcm`;
+    return { error: refused('invalid', message), isStatement: true };
+  }
   return undefined;
+}
+
+function hasNoNonceLeft(tail: SeqNum, { encryption }: RecordBatch): boolean {
+  if (encryption === undefined || encryption.cipher !== 'aes-256-gcm' || encryption.end === 0) return false;
+  return tail + encryption.end - 1 > AES_GCM_SEQ_NUM_MAX;
 }
 
 function applyCommands(trimPoint: SeqNum, first: SeqNum, batch: RecordBatch): { token?: string; trimPoint?: SeqNum } {

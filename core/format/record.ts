@@ -1,9 +1,12 @@
 // The record envelope: how one record lies inside a frame, and the batch that an append builds of them.
 //
 //   record  := prefix u32 | timestamp u64 | [headers] | body
-//   prefix  := bit 31: has headers · bit 30: timestamp absent (only before sequencing) · bits 0–29: bytes behind the timestamp
+//            | prefix u32 | timestamp u64 | meteredBytes u32 | the rest of it, as encrypted-record.ts says
+//   prefix  := bit 31: has headers · bit 30: timestamp absent (only before sequencing) · bit 29: encrypted, the second form
+//            · bits 0–28: bytes behind the timestamp
 //   headers := count varint | (nameBytes varint | valueBytes varint | name | value) × count
 //
+// Whoever knew bit 29 as part of the length takes an encrypted record for one of 512 MiB and more, which is corrupt.
 // The sequence number is not stored: it is the frame's first plus the record's index. wire/ fills batches straight from
 // what came over the network and reads envelopes straight into what goes out: no object a record.
 
@@ -13,13 +16,16 @@ import { refused } from '../model/errors.ts';
 import type { Timestamp } from '../model/ids.ts';
 import { BATCH_METERED_BYTES_MAX, BATCH_RECORDS_MAX, FENCING_TOKEN_BYTES_MAX } from '../model/limits.ts';
 import { type Command, meteredBytes } from '../model/records.ts';
-import type { TimestampingMode } from '../model/stream-config.ts';
+import type { StreamCipher, TimestampingMode } from '../model/stream-config.ts';
 import { lendBatchMemory, returnBatchMemory } from './batch-memory.ts';
 
 export const RECORD_PREFIX_BYTES = 12;
-const HAS_HEADERS = 0x8000_0000;
-const NO_TIMESTAMP = 0x4000_0000;
-const LENGTH_MASK = 0x3fff_ffff;
+export const HAS_HEADERS = 0x8000_0000;
+export const NO_TIMESTAMP = 0x4000_0000;
+export const ENCRYPTED = 0x2000_0000;
+const LENGTH_MASK = 0x1fff_ffff;
+/** What stands in front of the encrypted part, in clear: a record's weight. */
+export const ENCRYPTED_METER_BYTES = 4;
 
 /** Records of one append, encoded, not yet sequenced. Owned by whoever sequences it, which writes timestamps into `bytes`. */
 export interface RecordBatch {
@@ -31,6 +37,8 @@ export interface RecordBatch {
   readonly hasAllTimestamps: boolean;
   /** In the order of their records; most batches have none. */
   readonly commands: readonly Command[];
+  /** All records but commands are encrypted. Absent: none is. `end`: they all lie below this index; 0: all are commands. */
+  readonly encryption?: { readonly cipher: StreamCipher; readonly end: number };
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -272,6 +280,8 @@ export class RecordCursor {
   headersStart = 0;
   bodyStart = 0;
   meteredBytes = 0;
+  /** There are no headers and no body to see, but for those who decrypt it; what it weighs can be seen. */
+  isEncrypted = false;
 
   constructor(bytes: Uint8Array, start = 0) {
     this.#bytes = bytes;
@@ -280,6 +290,16 @@ export class RecordCursor {
 
   get timestamp(): Timestamp {
     return readBigU64(this.#bytes, this.start + 4);
+  }
+
+  /** Before it was sequenced: whether it was given one. */
+  get hasTimestamp(): boolean {
+    return (readU32(this.#bytes, this.start) & NO_TIMESTAMP) === 0;
+  }
+
+  /** Its one header has an empty name. */
+  get isCommand(): boolean {
+    return this.headersCount === 1 && this.#bytes[this.headersStart] === 0;
   }
 
   /**
@@ -302,8 +322,13 @@ export class RecordCursor {
     this.headersCount = 0;
     this.headersStart = start + RECORD_PREFIX_BYTES;
     this.bodyStart = start + RECORD_PREFIX_BYTES;
-    let headerBytes = 0;
-    if (prefix >= HAS_HEADERS) headerBytes = this.#skipHeaders();
+    this.isEncrypted = (prefix & ENCRYPTED) !== 0;
+    if (this.isEncrypted) {
+      if (prefix >= HAS_HEADERS || end - this.bodyStart < ENCRYPTED_METER_BYTES) throw corruptRecord(start);
+      this.meteredBytes = readU32(bytes, this.bodyStart);
+      return true;
+    }
+    const headerBytes = prefix >= HAS_HEADERS ? this.#skipHeaders() : 0;
     this.meteredBytes = meteredBytes(this.headersCount, headerBytes, end - this.bodyStart);
     return true;
   }
@@ -354,6 +379,6 @@ export class RecordCursor {
   }
 }
 
-function corruptRecord(at: number): Error {
+export function corruptRecord(at: number): Error {
   return refused('corrupt', `the record envelope at byte ${at} does not fit into its frame`);
 }

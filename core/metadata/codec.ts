@@ -13,7 +13,7 @@ import {
   streamletNumber,
   zoneId,
 } from '../model/ids.ts';
-import type { BasinConfig, PartialStreamConfig, Retention, StreamConfig } from '../model/stream-config.ts';
+import { type BasinConfig, type PartialStreamConfig, type Retention, STREAM_CIPHERS, type StreamConfig } from '../model/stream-config.ts';
 import type { Fields, Item } from '../ports/metadata-store.ts';
 import { corruptItem, FieldReader, present } from './fields.ts';
 import type { BasinInfo, ChannelLog, ChannelState, ObjectInfo, PendingOffload, SegmentRow, StreamInfo, StreamState } from './schema.ts';
@@ -23,7 +23,6 @@ export const NOBODY = ownerNonce('0'.repeat(32));
 
 const STORAGE_CLASSES = ['standard', 'express', 'native'] as const;
 const TIMESTAMPING_MODES = ['client-prefer', 'client-require', 'arrival'] as const;
-const CIPHERS = ['aegis-256', 'aes-256-gcm'] as const;
 const PHASES = ['recovering', 'active', 'released'] as const;
 
 /** Runs `read`; a value that breaks the rule of its type is a damaged item, not a broken program. */
@@ -71,7 +70,7 @@ function encodeBasinConfig(config: BasinConfig): Fields {
 
 function decodeBasinConfig(fields: FieldReader): BasinConfig {
   const defaults = fields.optionalObject('defaultStreamConfig');
-  const cipher = fields.optionalText('streamCipher') === undefined ? undefined : fields.oneOf('streamCipher', CIPHERS);
+  const cipher = fields.has('streamCipher') ? fields.oneOf('streamCipher', STREAM_CIPHERS) : undefined;
   return {
     ...optional('defaultStreamConfig', defaults && decodePartialConfig(defaults)),
     ...optional('streamCipher', cipher),
@@ -132,6 +131,7 @@ export function encodeStream(stream: StreamInfo): Fields {
     createdAt: stream.createdAt,
     deletedAt: stream.deletedAt,
     requestKey: stream.requestKey,
+    cipher: stream.cipher,
     chain: stream.chain.map(({ streamlet, channel, start }) => ({ streamlet, channel, start })),
   });
 }
@@ -146,6 +146,7 @@ export function decodeStream(basin: string, item: Item): StreamInfo {
     createdAt: fields.text('createdAt'),
     ...optional('deletedAt', fields.optionalText('deletedAt')),
     ...optional('requestKey', fields.optionalText('requestKey')),
+    ...optional('cipher', fields.has('cipher') ? fields.oneOf('cipher', STREAM_CIPHERS) : undefined),
     chain: fields.objects('chain').map((link) => ({
       streamlet: streamletNumber(link.count('streamlet')),
       channel: channelId(link.text('channel')),

@@ -25,7 +25,7 @@
 import { invariant } from '../base/invariant.ts';
 import type { StreamRef } from '../model/append.ts';
 import type { ChannelId, Epoch, OwnerNonce, Position, SeqNum, StreamId, StreamletNumber, Timestamp, ZoneId } from '../model/ids.ts';
-import type { BasinConfig, StreamConfig } from '../model/stream-config.ts';
+import type { BasinConfig, StreamCipher, StreamConfig } from '../model/stream-config.ts';
 import type { Key } from '../ports/metadata-store.ts';
 
 /** Guards a basin has: a stream creation checks one of them, by the hash of its name; one alone would be a hot spot. */
@@ -59,6 +59,8 @@ export interface StreamInfo {
   readonly createdAt: string;
   readonly deletedAt?: string;
   readonly requestKey?: string;
+  /** The basin's when the stream was created, for ever; absent: its records are not encrypted. */
+  readonly cipher?: StreamCipher;
   /** Never empty; only the last takes appends. */
   readonly chain: readonly StreamLink[];
 }
@@ -293,6 +295,6 @@ export function openLink(stream: StreamInfo): StreamLink {
 
 export function streamRef(stream: StreamInfo): StreamRef {
   const { streamlet, channel } = openLink(stream);
-  const { basin, name, streamId, config, configVersion } = stream;
-  return { basin, name, streamId, channel, streamlet, config, configVersion };
+  const { basin, name, streamId, config, configVersion, cipher } = stream;
+  return { basin, name, streamId, channel, streamlet, config, configVersion, ...(cipher === undefined ? {} : { cipher }) };
 }

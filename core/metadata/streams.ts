@@ -8,7 +8,7 @@ import { invariant } from '../base/invariant.ts';
 import { rfc3339 } from '../base/rfc3339.ts';
 import { refused, type StoreError } from '../model/errors.ts';
 import { type ChannelId, type SeqNum, type StreamId, type StreamletNumber, streamId } from '../model/ids.ts';
-import type { StreamConfig } from '../model/stream-config.ts';
+import type { StreamCipher, StreamConfig } from '../model/stream-config.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Consistency, Item, MetadataStore, Write } from '../ports/metadata-store.ts';
 import type { Random } from '../ports/random.ts';
@@ -43,6 +43,16 @@ export interface ProvisionedStream {
   readonly stream: StreamInfo;
 }
 
+interface Creation {
+  readonly basin: string;
+  readonly name: string;
+  readonly id: StreamId;
+  readonly config: StreamConfig;
+  readonly channel: ChannelId;
+  readonly requestKey?: string | undefined;
+  readonly cipher?: StreamCipher | undefined;
+}
+
 /** `not_sealed`: its seal is not offloaded yet. `busy`: rows, or a compaction, are left. */
 export type Removal = 'removed' | 'not_sealed' | 'busy';
 
@@ -58,15 +68,22 @@ export class Streams {
   }
 
   /**
-   * POST: makes the stream on `channel`. `noop` for the stream that the same request key made.
+   * POST: makes the stream on `channel`, with `cipher` for ever. `noop` for the stream that the same request key made.
    *
    * @throws StoreError `resource_already_exists`, `stream_deletion_pending`, `basin_not_found`, `basin_deletion_pending`
    */
-  create(basin: string, name: string, config: StreamConfig, channel: ChannelId, requestKey?: string): Promise<ProvisionedStream> {
+  create(
+    basin: string,
+    name: string,
+    config: StreamConfig,
+    channel: ChannelId,
+    requestKey?: string,
+    cipher?: StreamCipher,
+  ): Promise<ProvisionedStream> {
     const id = this.#newId();
     return transact<ProvisionedStream>(this.#store, async () => {
       const { stream } = await this.#read(basin, name, 'strong');
-      if (stream === undefined) return this.#creation(basin, name, id, config, channel, requestKey);
+      if (stream === undefined) return this.#creation({ basin, name, id, config, channel, requestKey, cipher });
       if (stream.streamId === id) return { result: { outcome: 'created', stream } };
       if (stream.deletedAt !== undefined) throw streamDeletionPending(basin, name);
       if (requestKey === undefined || stream.requestKey !== requestKey) {
@@ -76,12 +93,23 @@ export class Streams {
     });
   }
 
-  /** PUT: makes the stream, or gives it this configuration. @throws as `create`, but for `resource_already_exists` */
-  ensure(basin: string, name: string, config: StreamConfig, channel: ChannelId, mayUpdate?: () => void): Promise<ProvisionedStream> {
+  /**
+   * PUT: makes the stream, or gives it this configuration; one that is there keeps its cipher, or none.
+   *
+   * @throws as `create`, but for `resource_already_exists`
+   */
+  ensure(
+    basin: string,
+    name: string,
+    config: StreamConfig,
+    channel: ChannelId,
+    mayUpdate?: () => void,
+    cipher?: StreamCipher,
+  ): Promise<ProvisionedStream> {
     const id = this.#newId();
     return transact<ProvisionedStream>(this.#store, async () => {
       const { stream, item } = await this.#read(basin, name, 'strong');
-      if (stream === undefined) return this.#creation(basin, name, id, config, channel);
+      if (stream === undefined) return this.#creation({ basin, name, id, config, channel, cipher });
       if (stream.deletedAt !== undefined) throw streamDeletionPending(basin, name);
       if (equalData(stream.config, config)) return { result: { outcome: 'noop', stream } };
       mayUpdate?.();
@@ -91,11 +119,11 @@ export class Streams {
   }
 
   /** Auto-create: the stream as it is, made if it is not there. @throws as `ensure` */
-  ensureExists(basin: string, name: string, config: StreamConfig, channel: ChannelId): Promise<ProvisionedStream> {
+  ensureExists(basin: string, name: string, config: StreamConfig, channel: ChannelId, cipher?: StreamCipher): Promise<ProvisionedStream> {
     const id = this.#newId();
     return transact<ProvisionedStream>(this.#store, async () => {
       const { stream } = await this.#read(basin, name, 'strong');
-      if (stream === undefined) return this.#creation(basin, name, id, config, channel);
+      if (stream === undefined) return this.#creation({ basin, name, id, config, channel, cipher });
       if (stream.deletedAt !== undefined) throw streamDeletionPending(basin, name);
       return { result: { outcome: stream.streamId === id ? 'created' : 'noop', stream } };
     });
@@ -233,14 +261,7 @@ export class Streams {
     return item === undefined ? {} : { stream: decodeStream(basin, item), item };
   }
 
-  async #creation(
-    basin: string,
-    name: string,
-    id: StreamId,
-    config: StreamConfig,
-    channel: ChannelId,
-    requestKey?: string,
-  ): Promise<Attempt<ProvisionedStream>> {
+  async #creation({ basin, name, id, config, channel, requestKey, cipher }: Creation): Promise<Attempt<ProvisionedStream>> {
     const guard = await this.#store.get(basinGuardKey(basin, guardOf(name)), 'strong');
     if (guard === undefined) throw basinNotFound(basin);
     if (new FieldReader(guard).text('state') !== 'active') throw basinDeletionPending(basin);
@@ -252,6 +273,7 @@ export class Streams {
       configVersion: 0,
       createdAt: rfc3339(this.#clock.now()),
       ...(requestKey === undefined ? {} : { requestKey }),
+      ...(cipher === undefined ? {} : { cipher }),
       chain: [{ streamlet: 0 as StreamletNumber, channel, start: 0 as SeqNum }],
     };
     const writes: readonly Write[] = [

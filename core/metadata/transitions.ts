@@ -13,8 +13,8 @@
 //   M8   Rows follow one another: a row is added exactly where the state's `offloaded` stands.
 //   M9   An object counts the rows that name it, in the transaction that adds or unlinks them.
 //   M10  A row is unlinked only when it lies below the trim point, or is replaced by one over the same range.
-//   M12  A name keeps its stream id, its creation and its earlier links; its deletion is never withdrawn, and each change of its
-//        configuration has a number of its own.
+//   M12  A name keeps its stream id, its creation, its cipher and its earlier links; its deletion is never withdrawn, and each
+//        change of its configuration has a number of its own.
 
 import { equalData } from '../base/equal.ts';
 import { invariant, unreachable } from '../base/invariant.ts';
@@ -230,6 +230,7 @@ export function checkStream(current: StreamInfo, candidate: StreamInfo): void {
   invariant(candidate.streamId === current.streamId, 'M12: a name keeps its stream id');
   invariant(candidate.createdAt === current.createdAt, 'M12: a stream keeps its creation');
   invariant(candidate.requestKey === current.requestKey, 'M12: a stream keeps the key of its creation');
+  invariant(candidate.cipher === current.cipher, 'M12: a stream keeps its cipher');
   const isKept = current.deletedAt === undefined || candidate.deletedAt === current.deletedAt;
   invariant(isKept, 'M12: a deletion is never withdrawn');
   invariant(candidate.chain.length > 0, 'M12: a chain is never empty');

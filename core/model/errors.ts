@@ -30,6 +30,8 @@ export type ErrorCode =
   | 'fencing_token_mismatch'
   | 'seq_num_mismatch'
   | 'range_not_satisfiable'
+  // Encryption keys.
+  | 'decryption_failed'
   // Who asks, and how often.
   | 'authn'
   | 'permission_denied'

@@ -19,6 +19,15 @@ export const FENCING_TOKEN_BYTES_MAX = 36;
 export const REQUEST_TOKEN_BYTES_MAX = 36;
 export const LIST_LIMIT_MAX = 1_000;
 
+/** What a customer's key holds, whatever the cipher; and the characters of it in base64. */
+export const ENCRYPTION_KEY_BYTES = 32;
+export const ENCRYPTION_KEY_CHARS_MAX = 44;
+/**
+ * The last sequence number of a record under aes-256-gcm. Its nonces are drawn at random and have 96 bits: after 2^32 of them
+ * under one key the chance that two were the same is 2^-33, and what they protect would be lost.
+ */
+export const AES_GCM_SEQ_NUM_MAX = 2 ** 32 - 1;
+
 /** S2 v1 API, section 3: a unary read waits at most this long. */
 export const UNARY_WAIT_SECS_MAX = 60;
 

@@ -33,4 +33,6 @@ export interface ReadBatch {
   readonly count: number;
   readonly meteredBytes: number;
   readonly tail?: StreamPosition;
+  /** Decrypted with the key of the one reader who asked: neither the batch nor an encoding of it is for anybody else. */
+  readonly isDecrypted?: boolean;
 }

@@ -3,6 +3,10 @@
 export type StorageClass = 'standard' | 'express' | 'native';
 export type TimestampingMode = 'client-prefer' | 'client-require' | 'arrival';
 
+/** How the records of a stream are encrypted, with keys that only its clients have. (S2 v1 API, section 5.4.) */
+export const STREAM_CIPHERS = ['aegis-256', 'aes-256-gcm'] as const;
+export type StreamCipher = (typeof STREAM_CIPHERS)[number];
+
 /** `infinite`, or an age in seconds (at least 1) by arrival time. */
 export type Retention = { readonly ageSecs: number } | 'infinite';
 
@@ -25,7 +29,8 @@ export interface PartialStreamConfig {
 
 export interface BasinConfig {
   readonly defaultStreamConfig?: PartialStreamConfig;
-  readonly streamCipher?: 'aegis-256' | 'aes-256-gcm';
+  /** What streams are created with from now on; those that are there keep what they have. */
+  readonly streamCipher?: StreamCipher;
   readonly createStreamOnAppend: boolean;
   readonly createStreamOnRead: boolean;
 }

@@ -45,6 +45,7 @@ export const ANSWERS = {
   fencing_token_mismatch: { code: 'fencing_token_mismatch', status: 412 },
   seq_num_mismatch: { code: 'seq_num_mismatch', status: 412 },
   range_not_satisfiable: { code: 'range_not_satisfiable', status: 416 },
+  decryption_failed: { code: 'decryption_failed', status: 400 },
   authn: { code: 'authn', status: 401 },
   permission_denied: { code: 'permission_denied', status: 403 },
   rate_limited: { code: 'rate_limited', status: 429, retryAfterMs: 200 },

@@ -1,5 +1,8 @@
 // ReadBatch as JSON, from envelopes straight into the text. (S2 v1 API, section 1.7.)
+//
+//   E3  An encrypted record never goes out: it is decrypted first, or it is our own fault.
 
+import { invariant } from '../base/invariant.ts';
 import { RecordCursor } from '../format/record.ts';
 import type { ReadBatch, RecordRun } from '../model/read.ts';
 import { type JsonFormat, positionJson } from './append-json.ts';
@@ -19,6 +22,7 @@ export function encodeReadJson(batch: ReadBatch, format: JsonFormat): Uint8Array
   for (const run of batch.runs) {
     const cursor = new RecordCursor(run.bytes);
     for (let i = 0; i < run.count && cursor.next(); i += 1) {
+      invariant(!cursor.isEncrypted, 'E3: an encrypted record never goes out');
       if (!isFirst) out.byte(0x2c);
       isFirst = false;
       writeRecord(out, run, run.first + i, cursor, format);

@@ -2,8 +2,11 @@
 //
 //   ReadBatch        1 records repeated SequencedRecord | 2 tail optional StreamPosition
 //   SequencedRecord  1 seq_num uint64 | 2 timestamp uint64 | 3 headers repeated Header | 4 body bytes
+//
+//   E3  An encrypted record never goes out: it is decrypted first, or it is our own fault.
 
 import { varintBytes } from '../base/bytes.ts';
+import { invariant } from '../base/invariant.ts';
 import { RecordCursor } from '../format/record.ts';
 import type { ReadBatch, RecordRun } from '../model/read.ts';
 import { writePosition } from './append-proto.ts';
@@ -25,7 +28,10 @@ export function encodeReadBatch(batch: ReadBatch, room = 0): Uint8Array {
 
 function writeRun(out: ByteWriter, run: RecordRun): void {
   const cursor = new RecordCursor(run.bytes);
-  for (let i = 0; i < run.count && cursor.next(); i += 1) writeRecord(out, run, run.first + i, cursor);
+  for (let i = 0; i < run.count && cursor.next(); i += 1) {
+    invariant(!cursor.isEncrypted, 'E3: an encrypted record never goes out');
+    writeRecord(out, run, run.first + i, cursor);
+  }
 }
 
 function writeRecord(out: ByteWriter, run: RecordRun, seqNum: number, cursor: RecordCursor): void {

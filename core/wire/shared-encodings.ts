@@ -3,7 +3,8 @@
 // Whoever follows at the tail gets frames as memory holds them, so that equal batches are the same bytes in memory: they are
 // recognised without a look at what is in them. Encoders ask here; readers and the channel know nothing of it.
 //
-//   A16  An encoding is given again only for the same records, the same tail and the same format.
+//   A16  An encoding is given again only for the same records, the same tail and the same format; what one reader's key
+//        decrypted is kept for nobody.
 
 import type { ReadBatch, RecordRun } from '../model/read.ts';
 
@@ -33,8 +34,8 @@ export class SharedEncodings {
    */
   encode(format: string, batch: ReadBatch, encode: (batch: ReadBatch) => Uint8Array): Uint8Array {
     const first = batch.runs[0]?.bytes;
-    // Only at the tail does a batch carry one; a reader that catches up shares nothing.
-    if (first === undefined || batch.tail === undefined) return encode(batch);
+    // Only at the tail does a batch carry one; a reader that catches up shares nothing, nor does one with a key.
+    if (first === undefined || batch.tail === undefined || batch.isDecrypted === true) return encode(batch);
     const known = this.#kept.get(first) ?? [];
     const same = known.find((kept) => kept.format === format && isSame(kept.batch, batch));
     if (same !== undefined) return same.encoded;

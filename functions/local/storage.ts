@@ -4,6 +4,7 @@ import path from 'node:path';
 import { type DataFolder, openDataFolder } from '#core/adapters/node/data-folder.ts';
 import { openFileObjectStore } from '#core/adapters/node/file-object-store.ts';
 import { type FolderLock, lockFolder } from '#core/adapters/node/folder-lock.ts';
+import { loadNodeCiphers } from '#core/adapters/node/node-ciphers.ts';
 import type { ProcessTrace } from '#core/adapters/node/process-trace.ts';
 import { openSqliteMetadata, type SqliteMetadata } from '#core/adapters/node/sqlite-metadata-store.ts';
 import { systemClock } from '#core/adapters/node/system-clock.ts';
@@ -59,6 +60,7 @@ export async function openStorage({ dataDir, config, rootToken }: StorageOptions
       clock: systemClock,
       random: systemRandom,
       checksum: zlibChecksum,
+      cipher: await loadNodeCiphers(),
       trace,
       metadata,
       authority,

@@ -1,5 +1,6 @@
 // One channel task: the whole core over simulated ports, on a machine, behind a gate. It can be killed, frozen, closed.
 
+import { loadNodeCiphers } from '#core/adapters/node/node-ciphers.ts';
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
 import type { Service } from '#core/api/service.ts';
 import { type Cell, type CellPorts, createCell } from '#core/cell/cell.ts';
@@ -18,6 +19,8 @@ import type { Metadata } from './ports/metadata.ts';
 import type { Objects } from './ports/objects.ts';
 import type { Zones } from './ports/zones.ts';
 import type { Dice } from './random.ts';
+
+const cipher = await loadNodeCiphers();
 
 /** What every process shares. */
 export interface Surroundings {
@@ -66,6 +69,7 @@ export class Process {
       clock: clockOf(loop, machine, gate),
       random: dice.port(),
       checksum: zlibChecksum,
+      cipher,
       trace: { event: (name, fields) => world.traced(this, name, fields) },
       metadata: metadata.portFor(place, gate, network, audit),
       authority: noTokens,

@@ -4,6 +4,7 @@ import { MemoryChunkStore } from '#core/adapters/memory/memory-chunk-store.ts';
 import { MemoryMetadataStore } from '#core/adapters/memory/memory-metadata-store.ts';
 import { MemoryObjectStore } from '#core/adapters/memory/memory-object-store.ts';
 import { createHttpServer } from '#core/adapters/node/http-server.ts';
+import { loadNodeCiphers } from '#core/adapters/node/node-ciphers.ts';
 import { systemClock } from '#core/adapters/node/system-clock.ts';
 import { systemRandom } from '#core/adapters/node/system-random.ts';
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
@@ -43,6 +44,7 @@ export async function startMemoryServer(
       clock: systemClock,
       random: systemRandom,
       checksum: zlibChecksum,
+      cipher: await loadNodeCiphers(),
       trace: { event: () => undefined },
       metadata,
       authority: noTokens,

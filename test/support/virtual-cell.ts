@@ -4,6 +4,7 @@
 import { MemoryChunkStore } from '#core/adapters/memory/memory-chunk-store.ts';
 import { MemoryMetadataStore } from '#core/adapters/memory/memory-metadata-store.ts';
 import { MemoryObjectStore } from '#core/adapters/memory/memory-object-store.ts';
+import { loadNodeCiphers } from '#core/adapters/node/node-ciphers.ts';
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
 import { type Cell, createCell } from '#core/cell/cell.ts';
 import { type CellConfig, CHUNK_STORE_KINDS, DEFAULT_CELL_CONFIG } from '#core/cell/config.ts';
@@ -15,6 +16,8 @@ import { Fingerprint } from '#test/sim/fingerprint.ts';
 import { clockOf, Gate, Machine } from '#test/sim/machine.ts';
 import { Dice } from '#test/sim/random.ts';
 import { noTokens } from './no-tokens.ts';
+
+const cipher = await loadNodeCiphers();
 
 export interface VirtualOptions {
   /** An answer of a store takes up to this long, half of it before it takes effect. */
@@ -71,6 +74,7 @@ export class VirtualStore {
         clock: clockOf(this.loop, this.#machine, gate),
         random: this.dice.fork(`process-${this.#processes}`).port(),
         checksum: zlibChecksum,
+        cipher,
         trace: { event: (name) => void this.events.push(name) },
         metadata: this.metadata,
         authority: noTokens,

@@ -6,7 +6,7 @@ import { accessTokenId, basinName, streamName } from '../names.ts';
 import type { StreamTarget } from '../streams.ts';
 import type { AccessRule } from './authorization.ts';
 import type { Call } from './call.ts';
-import { checkEncryptionKey, decodeSegment, requestBasin, requestStreamConfig } from './request.ts';
+import { decodeSegment, requestBasin, requestCustomerKey, requestStreamConfig } from './request.ts';
 
 export type Named = Pick<Call, 'exchange' | 'segments' | 'principal'>;
 
@@ -44,8 +44,8 @@ export function knownStream({ streamPrefix }: Principal, stored: string): string
 export function streamTarget(call: Named): StreamTarget {
   const [basin, stream] = pathStream(call);
   const { headers } = call.exchange;
-  checkEncryptionKey(headers);
-  return { basin, stream, request: requestStreamConfig(headers) };
+  const key = requestCustomerKey(headers);
+  return { basin, stream, request: requestStreamConfig(headers), key };
 }
 
 /** Checks a route's row of the authorisation table, as far as path and headers go (K4). @throws StoreError `permission_denied`, `bad_path`, `bad_header` */

@@ -9,6 +9,7 @@ import type { ReadRequest, ReadStart } from '../../model/read.ts';
 import type { PartialStreamConfig } from '../../model/stream-config.ts';
 import type { JsonFormat } from '../../wire/append-json.ts';
 import type { EventId } from '../../wire/sse.ts';
+import { CustomerKey } from '../customer-key.ts';
 import type { Page } from '../deps.ts';
 import { basinName } from '../names.ts';
 import type { Exchange } from './exchange.ts';
@@ -128,9 +129,10 @@ export function requestToken(headers: IncomingHttpHeaders): string | undefined {
   return headerBy(headers, 's2-request-token');
 }
 
-/** Encryption keys are checked in shape only: no stream has a cipher yet. */
-export function checkEncryptionKey(headers: IncomingHttpHeaders): void {
-  headerBy(headers, 's2-encryption-key');
+/** Checked in shape only: nobody needs it unless the stream has a cipher. */
+export function requestCustomerKey(headers: IncomingHttpHeaders): CustomerKey | undefined {
+  const text = headerBy(headers, 's2-encryption-key');
+  return text === undefined ? undefined : new CustomerKey(text);
 }
 
 /** What a stream should be like if this request creates it. */

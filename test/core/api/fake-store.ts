@@ -5,7 +5,9 @@
 
 import { randomBytes } from 'node:crypto';
 import { MemoryMetadataStore } from '#core/adapters/memory/memory-metadata-store.ts';
+import { loadNodeCiphers } from '#core/adapters/node/node-ciphers.ts';
 import { systemClock } from '#core/adapters/node/system-clock.ts';
+import { systemRandom } from '#core/adapters/node/system-random.ts';
 import type { Channels, ReadMode, ReadSession, ServiceDeps, SharedFate } from '#core/api/deps.ts';
 import { Service } from '#core/api/service.ts';
 import { type RecordBatch, RecordCursor, stampRecords } from '#core/format/record.ts';
@@ -16,6 +18,8 @@ import { channelId, type SeqNum, type StreamId, type StreamPosition } from '#cor
 import type { ReadBatch, ReadRequest, RecordRun } from '#core/model/read.ts';
 import type { StreamConfig } from '#core/model/stream-config.ts';
 import type { StreamTail } from '#core/ports/tail.ts';
+
+const cipher = await loadNodeCiphers();
 
 interface FakeStream {
   config: StreamConfig;
@@ -42,6 +46,9 @@ export class FakeStore {
   appended = 0;
   /** Where a test listens, or stands in the way, when the owner is told of a configuration. */
   updateConfig: Channels['updateConfig'] | undefined;
+  failRandom = false;
+  /** What the last append said of the stream. */
+  lastRef: StreamRef | undefined;
   heartbeatMs = 20;
   readonly #streams = new Map<StreamId, FakeStream>();
   readonly #wake = new Set<() => void>();
@@ -54,8 +61,24 @@ export class FakeStore {
       place: () => channelId('express-0'),
       servingClass: () => 'express',
       clock: systemClock,
+      cipher,
+      random: { bytes: (count) => this.#random(count), unit: systemRandom.unit },
     };
     this.service = new Service(deps, this.settings);
+  }
+
+  /** What is kept of a stream. */
+  bytesOf(ref: StreamRef | undefined): readonly Uint8Array[] {
+    return ref === undefined ? [] : this.#stream(ref).runs.map(({ bytes }) => bytes);
+  }
+
+  /** From here on what was appended comes in one piece, and so in one batch. */
+  joinRuns(): void {
+    for (const { runs } of this.#streams.values()) {
+      const bytes = Buffer.concat(runs.map((run) => run.bytes));
+      const count = runs.reduce((sum, run) => sum + run.count, 0);
+      if (runs.length > 1) runs.splice(0, runs.length, { first: 0 as SeqNum, count, bytes });
+    }
   }
 
   get channels(): Channels {
@@ -74,6 +97,11 @@ export class FakeStore {
     };
   }
 
+  #random(count: number): Uint8Array {
+    if (this.failRandom) throw new Error('no randomness');
+    return systemRandom.bytes(count);
+  }
+
   #stream(ref: StreamRef): FakeStream {
     const found = this.#streams.get(ref.streamId);
     if (found !== undefined) return found;
@@ -89,6 +117,7 @@ export class FakeStore {
       return error;
     };
     if (session?.failed !== undefined) throw session.failed;
+    this.lastRef = ref;
     const stream = this.#stream(ref);
     const refusal = refusalOf(stream, batch, conditions);
     if (refusal !== undefined) {

@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { CustomerKey } from '#core/api/customer-key.ts';
 import { RecordBatchBuilder } from '#core/format/record.ts';
+import { streamKey } from '#core/metadata/schema.ts';
 import { refused } from '#core/model/errors.ts';
+import { channelId, type SeqNum } from '#core/model/ids.ts';
+import type { StreamCipher } from '#core/model/stream-config.ts';
 import { FakeStore } from './fake-store.ts';
 
 function batch() {
@@ -64,6 +68,65 @@ describe('changing a configuration', () => {
     };
     const change = store.service.streams.reconfigure('a-basin', 's', { timestamping: { mode: 'arrival' } });
     await expect(change).rejects.toMatchObject({ code: 'stream_deletion_pending', effect: 'none' });
+  });
+});
+
+describe('a stream with a cipher', () => {
+  const KEY = new CustomerKey(Buffer.alloc(32, 1).toString('base64'));
+  const WITH_KEY = { ...TARGET, key: KEY };
+
+  async function storeWithCipher(): Promise<FakeStore> {
+    const store = new FakeStore();
+    await store.service.basins.create('a-basin', {
+      streamCipher: 'aegis-256',
+      createStreamOnAppend: false,
+      createStreamOnRead: false,
+    });
+    await store.service.streams.create('a-basin', 's', {});
+    return store;
+  }
+
+  /** Somebody else deletes the stream and makes another of its name, which this process does not hear of. */
+  async function replaced(store: FakeStore, cipher?: StreamCipher): Promise<void> {
+    const { streams } = store.names;
+    const { streamId, config } = await streams.resolve('a-basin', 's');
+    if (store.lastRef !== undefined) await store.channels.deleteStream(store.lastRef);
+    await streams.markDeleting('a-basin', 's', streamId);
+    await store.metadata.commit([{ kind: 'delete', key: streamKey('a-basin', 's') }]);
+    await streams.create('a-basin', 's', config, channelId('express-0'), undefined, cipher);
+  }
+
+  test('whose name stands for another one by now: the batch is encrypted for that one, once more', async () => {
+    const store = await storeWithCipher();
+    await store.service.append(WITH_KEY, batch(), {});
+    const first = store.lastRef?.streamId;
+    await replaced(store, 'aes-256-gcm');
+    await store.service.append(WITH_KEY, batch(), {});
+    expect(store.lastRef).toMatchObject({ streamId: expect.not.stringContaining(first ?? ''), cipher: 'aes-256-gcm' });
+    const read = await store.service.openRead(WITH_KEY, { start: { kind: 'seqNum', seqNum: 0 as SeqNum }, clamp: false }, 'unary');
+    expect(await read.next()).toMatchObject({ count: 1, isDecrypted: true });
+    read.close();
+  });
+
+  test('whose name stands for one without a cipher by now: no key is asked for', async () => {
+    const store = await storeWithCipher();
+    await store.service.append(WITH_KEY, batch(), {});
+    await replaced(store);
+    await store.service.append(TARGET, batch(), {});
+    expect(store.lastRef?.cipher).toBeUndefined();
+    expect(store.bytesOf(store.lastRef)).toHaveLength(1);
+  });
+
+  test('A7: a batch of a session that cannot be encrypted fails it, and nothing behind it takes effect', async () => {
+    const store = await storeWithCipher();
+    const session = await store.service.openAppendSession(WITH_KEY);
+    await session.submit(batch(), {});
+    store.failRandom = true;
+    const failed = session.submit(batch(), {});
+    store.failRandom = false;
+    await expect(failed).rejects.toThrow('no randomness');
+    await expect(session.submit(batch(), {})).rejects.toMatchObject({ code: 'other', effect: 'none' });
+    expect(store.appended).toBe(1);
   });
 });
 

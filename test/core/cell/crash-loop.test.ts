@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { MemoryChunkStore } from '#core/adapters/memory/memory-chunk-store.ts';
 import { MemoryMetadataStore } from '#core/adapters/memory/memory-metadata-store.ts';
 import { MemoryObjectStore } from '#core/adapters/memory/memory-object-store.ts';
+import { loadNodeCiphers } from '#core/adapters/node/node-ciphers.ts';
 import { systemClock } from '#core/adapters/node/system-clock.ts';
 import { systemRandom } from '#core/adapters/node/system-random.ts';
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
@@ -12,6 +13,8 @@ import { type CellConfig, CHUNK_STORE_KINDS, DEFAULT_CELL_CONFIG } from '#core/c
 import { RecordBatchBuilder } from '#core/format/record.ts';
 import { channelId, epoch, position, type ZoneId } from '#core/model/ids.ts';
 import { noTokens } from '#test/support/no-tokens.ts';
+
+const cipher = await loadNodeCiphers();
 
 const config: CellConfig = {
   ...DEFAULT_CELL_CONFIG,
@@ -42,7 +45,17 @@ test('chunks that a crash brings back, of a log that is dropped, are deleted soo
     } as const;
     const trace = { event: (name: string) => void events.push(name) };
     const cell = createCell(
-      { clock: systemClock, random: systemRandom, checksum: zlibChecksum, trace, metadata, authority: noTokens, objects, zones: [zones] },
+      {
+        clock: systemClock,
+        random: systemRandom,
+        checksum: zlibChecksum,
+        cipher,
+        trace,
+        metadata,
+        authority: noTokens,
+        objects,
+        zones: [zones],
+      },
       config,
     );
     await cell.open('lock');

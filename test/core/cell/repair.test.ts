@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { MemoryChunkStore } from '#core/adapters/memory/memory-chunk-store.ts';
 import { MemoryMetadataStore } from '#core/adapters/memory/memory-metadata-store.ts';
 import { MemoryObjectStore } from '#core/adapters/memory/memory-object-store.ts';
+import { loadNodeCiphers } from '#core/adapters/node/node-ciphers.ts';
 import { systemClock } from '#core/adapters/node/system-clock.ts';
 import { systemRandom } from '#core/adapters/node/system-random.ts';
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
@@ -12,6 +13,8 @@ import { type CellConfig, CHUNK_STORE_KINDS, DEFAULT_CELL_CONFIG } from '#core/c
 import { RecordBatchBuilder } from '#core/format/record.ts';
 import type { SeqNum, ZoneId } from '#core/model/ids.ts';
 import { noTokens } from '#test/support/no-tokens.ts';
+
+const cipher = await loadNodeCiphers();
 
 const config: CellConfig = {
   ...DEFAULT_CELL_CONFIG,
@@ -41,6 +44,7 @@ test('L13: zones that are replaced one after the other, under load, cost no appe
       clock: systemClock,
       random: systemRandom,
       checksum: zlibChecksum,
+      cipher,
       trace: { event: (name) => void events.push(name) },
       metadata: new MemoryMetadataStore(),
       authority: noTokens,

@@ -55,6 +55,16 @@ describe('Channel', () => {
     await expect.poll(() => bodies(channel, ref)).toEqual(['a']);
   });
 
+  test('E2: records that are not encrypted as their stream says are not taken, and nothing comes of them', async () => {
+    const channel = await opened(new World());
+    const ciphered = { ...refOf(2), cipher: 'aegis-256' } as const;
+    const encrypted = { ...batch('a'), encryption: { cipher: 'aegis-256', end: 1 } } as const;
+    expect(() => channel.append(ciphered, batch('a'), {})).toThrow(/E2/);
+    expect(() => channel.append(refOf(2), encrypted, {})).toThrow(/E2/);
+    expect(() => channel.append({ ...ciphered, cipher: 'aes-256-gcm' }, encrypted, {})).toThrow(/E2/);
+    expect(await channel.append(ciphered, encrypted, {})).toMatchObject({ start: { seqNum: 0 } });
+  });
+
   test('T1: a follower is woken by the commit, and sees nothing before it', async () => {
     const channel = await opened(new World());
     const tail = await channel.tail(ref);

@@ -4,7 +4,7 @@ import { NEW_STREAM, ResidentStream } from '#core/channel/resident-stream.ts';
 import { sequence } from '#core/channel/sequencer.ts';
 import { RecordBatchBuilder, RecordCursor } from '#core/format/record.ts';
 import type { SeqNum, StreamId, StreamletNumber } from '#core/model/ids.ts';
-import { DEFAULT_STREAM_CONFIG } from '#core/model/stream-config.ts';
+import { DEFAULT_STREAM_CONFIG, type StreamCipher } from '#core/model/stream-config.ts';
 
 const TEXT = new TextEncoder();
 
@@ -77,6 +77,37 @@ describe('sequence', () => {
     const strict = { ...config, timestamping: { mode: 'client-require', uncapped: false } } as const;
     expect(sequence(stream, strict, batchOf([{ timestamp: 1n }, {}]), {}, 9)).toMatchObject({ error: { code: 'invalid' } });
     expect(stream.assigned).toEqual(NEW_STREAM);
+  });
+
+  test('E6: under aes-256-gcm no record but commands gets a number above 2^32 − 1, and a batch that would changes nothing', () => {
+    const at = (tail: number) =>
+      new ResidentStream('0'.repeat(32) as StreamId, 0 as StreamletNumber, { ...NEW_STREAM, tail: tail as SeqNum });
+    const encrypted = (end: number, count: number, cipher: StreamCipher = 'aes-256-gcm') => ({
+      ...batchOf(Array.from({ length: count }, () => ({}))),
+      encryption: { cipher, end },
+    });
+    const last = 2 ** 32 - 1;
+    expect(sequence(at(last - 1), config, encrypted(2, 2), {}, 1)).toMatchObject({ first: last - 1 });
+    expect(sequence(at(last), config, encrypted(1, 1), {}, 1)).toMatchObject({ first: last });
+    // Two commands behind the last record.
+    expect(sequence(at(last), config, encrypted(1, 3), {}, 1)).toMatchObject({ first: last });
+    const refused = { error: { code: 'invalid', effect: 'none' }, isStatement: true };
+    for (const [tail, end] of [
+      [last, 2],
+      [last + 1, 1],
+      [2 * last, 1],
+    ] as const) {
+      const stream = at(tail);
+      expect(sequence(stream, config, encrypted(end, 2), {}, 1)).toMatchObject(refused);
+      expect(stream.assigned.tail).toBe(tail);
+    }
+    expect(sequence(at(2 * last), config, encrypted(0, 2), {}, 1)).toMatchObject({ first: 2 * last });
+    expect(sequence(at(2 * last), config, encrypted(2, 2, 'aegis-256'), {}, 1)).toMatchObject({ first: 2 * last });
+    expect(sequence(at(2 * last), config, batchOf([{}]), {}, 1)).toMatchObject({ first: 2 * last });
+    // What a condition says comes first.
+    expect(sequence(at(2 * last), config, encrypted(1, 1), { matchSeqNum: 3 as SeqNum }, 1)).toMatchObject({
+      error: { code: 'seq_num_mismatch' },
+    });
   });
 
   test('commands apply in order: a fence holds for the next append, a trim stops behind its own record', () => {

@@ -104,6 +104,9 @@ test('basins, streams, rows and channels come back as they were', () => {
   const never: StreamInfo = { ...stream, configVersion: 0 };
   expect(encodeStream(never)).not.toHaveProperty('configVersion');
   expect(decodeStream('b', item(encodeStream(never)))).toEqual(never);
+  const ciphered: StreamInfo = { ...stream, cipher: 'aes-256-gcm' };
+  expect(decodeStream('b', item(encodeStream(ciphered)))).toEqual(ciphered);
+  expect(() => decodeStream('b', item({ ...encodeStream(stream), cipher: 'rot13' }))).toThrow(expect.objectContaining({ code: 'corrupt' }));
   const rare = { ...row(3, 9, 'o'), lastTimestamp: TIMESTAMP_MAX };
   expect(decodeRow(item(encodeRow(rare)))).toEqual(rare);
   expect(decodeChannel(CHANNEL, item(encodeChannel(CHANNEL_STATE)))).toEqual(CHANNEL_STATE);

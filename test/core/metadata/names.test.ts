@@ -171,6 +171,24 @@ describe('Streams', () => {
     });
   });
 
+  test('a stream keeps the cipher that it was created with, whichever way, and none if it had none', async () => {
+    const { streams } = (await withBasin()).repository;
+    const made = [
+      await streams.create(B, 'created', CONFIG, CHANNEL, undefined, 'aegis-256'),
+      await streams.ensure(B, 'ensured', CONFIG, CHANNEL, undefined, 'aegis-256'),
+      await streams.ensureExists(B, 'existing', CONFIG, CHANNEL, 'aegis-256'),
+      await streams.create(B, 'plain', CONFIG, CHANNEL),
+    ];
+    for (const { stream } of made) {
+      const cipher = stream.name === 'plain' ? undefined : 'aegis-256';
+      expect([stream.cipher, streamRef(stream).cipher]).toEqual([cipher, cipher]);
+      await streams.ensure(B, stream.name, { ...CONFIG, retention: 'infinite' }, CHANNEL, undefined, 'aes-256-gcm');
+      await streams.ensureExists(B, stream.name, CONFIG, CHANNEL, 'aes-256-gcm');
+      await streams.configure(B, stream.name, (config) => ({ ...config, retention: { ageSecs: 5 } }));
+      expect((await streams.resolve(B, stream.name)).cipher).toBe(cipher);
+    }
+  });
+
   test('M11: no stream is created without its basin, nor in one that is being deleted', async () => {
     const made = await withBasin();
     const { basins, streams } = made.repository;

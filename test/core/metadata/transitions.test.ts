@@ -204,7 +204,7 @@ describe('checkState', () => {
     expect(() => checkRowsReplaced([row(0, 4, 'a'), row(5, 9, 'b')], row(0, 9, 'c'))).toThrow('M10');
   });
 
-  test('M12: a name keeps its stream id, and its deletion', () => {
+  test('M12: a name keeps its stream id, its cipher, and its deletion', () => {
     const chain = [{ streamlet: streamletNumber(0), channel: CHANNEL, start: seqNum(0) }];
     const stream = {
       basin: 'basin-one',
@@ -214,6 +214,7 @@ describe('checkState', () => {
       configVersion: 4,
       createdAt: 'now',
       deletedAt: 'then',
+      cipher: 'aegis-256' as const,
       chain,
     };
     expect(() => checkStream(stream, stream)).not.toThrow();
@@ -224,5 +225,9 @@ describe('checkState', () => {
     expect(() => checkStream(stream, { ...changed, configVersion: 5 })).not.toThrow();
     expect(() => checkStream(stream, changed)).toThrow('M12');
     expect(() => checkStream(stream, { ...stream, configVersion: 5 })).toThrow('M12');
+    const { cipher: _, ...plain } = stream;
+    expect(() => checkStream(stream, { ...stream, cipher: 'aes-256-gcm' })).toThrow('M12');
+    expect(() => checkStream(stream, plain)).toThrow('M12');
+    expect(() => checkStream(plain, stream)).toThrow('M12');
   });
 });

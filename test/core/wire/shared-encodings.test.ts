@@ -54,6 +54,18 @@ describe('A16: one encoding', () => {
     ).toBe(2);
   });
 
+  test('is neither kept nor given where the key of one reader decrypted the batch', () => {
+    const decrypted = batchOf({ isDecrypted: true });
+    expect(
+      encodings([
+        ['json', decrypted],
+        ['json', decrypted],
+        ['json', batchOf()],
+        ['json', decrypted],
+      ]),
+    ).toBe(4);
+  });
+
   test('is not kept for readers that catch up', () => {
     const { tail: _, ...behind } = batchOf();
     expect(

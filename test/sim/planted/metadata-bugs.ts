@@ -88,10 +88,10 @@ export const METADATA_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: 'core/api/service.ts',
-        find: "return this.streams.withStream(target, 'append', (info) => this.#deps.channels.append(streamRef(info), batch, conditions));",
+        find: "return this.streams.withStream(target, 'append', (info) => this.#appendTo(info, target, batch, conditions));",
         replace: `const copy = (): RecordBatch => ({ ...batch, bytes: batch.bytes.slice() });
     const send = (): Promise<AppendAck> =>
-      this.streams.withStream(target, 'append', (info) => this.#deps.channels.append(streamRef(info), copy(), conditions));
+      this.streams.withStream(target, 'append', (info) => this.#appendTo(info, target, copy(), conditions));
     return send().catch((error: { effect?: string }) => (error.effect === 'unknown' ? send() : Promise.reject(error)));`,
       },
     ],

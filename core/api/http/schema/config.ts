@@ -1,7 +1,13 @@
 // Configurations as JSON: what requests may say, checked, and what answers say. (S2 v1 API, sections 1.7 and 5.1.)
 
 import { z } from 'zod';
-import type { BasinConfig, PartialStreamConfig, Retention, StreamConfig } from '../../../model/stream-config.ts';
+import {
+  type BasinConfig,
+  type PartialStreamConfig,
+  type Retention,
+  STREAM_CIPHERS,
+  type StreamConfig,
+} from '../../../model/stream-config.ts';
 import type { BasinInfo, StreamInfo } from '../../deps.ts';
 import type { BasinReconfiguration, StreamReconfiguration } from '../../reconfigure.ts';
 import type { StreamStatus } from '../../streams.ts';
@@ -21,7 +27,7 @@ const mode = z.enum(['client-prefer', 'client-require', 'arrival']);
 const retention = z
   .union([z.strictObject({ age: u64 }), z.strictObject({ infinite: z.object({}) })])
   .transform((value): Retention => ('age' in value ? { ageSecs: value.age } : 'infinite'));
-const cipher = z.enum(['aegis-256', 'aes-256-gcm']);
+const cipher = z.enum(STREAM_CIPHERS);
 
 /** The same fields for a request, where null is absent, and for a PATCH, where it clears. */
 export const streamFields = z.object({
@@ -187,7 +193,7 @@ export function basinInfoJson(info: BasinInfo, location: string): object {
 }
 
 export function streamInfoJson(info: StreamInfo): object {
-  return { name: info.name, created_at: info.createdAt, deleted_at: info.deletedAt ?? null, cipher: null };
+  return { name: info.name, created_at: info.createdAt, deleted_at: info.deletedAt ?? null, cipher: info.cipher ?? null };
 }
 
 export function streamStatusJson({ info, configuredClass, servingClass }: StreamStatus): object {

@@ -1,9 +1,8 @@
 // The request headers that the API gives a meaning to. (S2 v1 API, section 1.3.)
 
 import { z } from 'zod';
-import { REQUEST_TOKEN_BYTES_MAX } from '../../../model/limits.ts';
+import { ENCRYPTION_KEY_CHARS_MAX, REQUEST_TOKEN_BYTES_MAX } from '../../../model/limits.ts';
 
-const ENCRYPTION_KEY_CHARS_MAX = 44;
 const ENCODER = new TextEncoder();
 
 /** By lower-case name. Values were trimmed where the rule says so. */
