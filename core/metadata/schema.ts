@@ -270,7 +270,7 @@ function named<T>(names: Readonly<Record<Optional<T>, true>>, more: readonly str
 
 /** Fields that an item may be without, and may come to have. */
 const BASIN_OPTIONAL = named<BasinInfo>({ deletedAt: true, requestKey: true });
-const STREAM_OPTIONAL = named<StreamInfo>({ deletedAt: true, requestKey: true }, ['configVersion']);
+const STREAM_OPTIONAL = named<StreamInfo>({ deletedAt: true, requestKey: true, cipher: true }, ['configVersion']);
 const STATE_OPTIONAL = named<StreamState>({ lastArrival: true, configured: true, compacting: true, removedAt: true });
 const NONE: readonly string[] = [];
 
