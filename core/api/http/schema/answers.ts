@@ -3,9 +3,10 @@
 
 import { z } from 'zod';
 import { BATCH_RECORDS_MAX, FENCING_TOKEN_BYTES_MAX } from '../../../model/limits.ts';
-import { U64_JSON } from './parse.ts';
+import { U64_JSON, u64In } from './parse.ts';
 
 const storageClass = z.enum(['standard', 'express', 'native']);
+const ENCODER = new TextEncoder();
 const u64 = z.number().meta(U64_JSON);
 const time = z.string().meta({ format: 'date-time' });
 
@@ -14,11 +15,16 @@ const header = z.tuple([z.string(), z.string()]).describe('Name and value');
 
 export const appendInput = z.object({
   records: z
-    .array(z.object({ timestamp: u64.nullish(), headers: z.array(header).nullish(), body: z.string().nullish() }))
+    .array(z.object({ timestamp: u64In.nullish(), headers: z.array(header).nullish(), body: z.string().nullish() }))
     .min(1)
     .max(BATCH_RECORDS_MAX),
-  match_seq_num: u64.nullish().describe('Append only if this is the next sequence number'),
-  fencing_token: z.string().nullish().describe('Append only if the stream carries this token').meta({ maxLength: FENCING_TOKEN_BYTES_MAX }),
+  match_seq_num: u64In.nullish().describe('Append only if this is the next sequence number'),
+  fencing_token: z
+    .string()
+    .refine((text) => ENCODER.encode(text).length <= FENCING_TOKEN_BYTES_MAX)
+    .nullish()
+    .describe('Append only if the stream carries this token')
+    .meta({ maxLength: FENCING_TOKEN_BYTES_MAX }),
 });
 export const appendAck = z.object({ start: streamPosition, end: streamPosition, tail: streamPosition });
 export const readBatch = z.object({

@@ -11,16 +11,10 @@ import {
 import type { BasinInfo, StreamInfo } from '../../deps.ts';
 import type { BasinReconfiguration, StreamReconfiguration } from '../../reconfigure.ts';
 import type { StreamStatus } from '../../streams.ts';
-import { parseWith, U64_JSON } from './parse.ts';
+import { parseWith, U64_JSON, u64In } from './parse.ts';
 
-const U64_MAX = 0xffff_ffff_ffff_ffffn;
-
-/** A u64; what a configuration would mean above 2^53 − 1 it means at 2^53 − 1 too. */
-const u64 = z
-  .bigint({ error: 'expected a whole number of at most 64 bits' })
-  .max(U64_MAX, 'expected a whole number of at most 64 bits')
-  .transform((value) => (value > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : Number(value)))
-  .meta(U64_JSON);
+/** What a configuration would mean above 2^53 − 1 it means at 2^53 − 1 too. */
+const u64 = u64In.transform((value) => (value > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : Number(value))).meta(U64_JSON);
 
 const storageClass = z.enum(['standard', 'express', 'native']);
 const mode = z.enum(['client-prefer', 'client-require', 'arrival']);

@@ -6,6 +6,13 @@ import { type ErrorCode, refused, StoreError } from '../../../model/errors.ts';
 /** What is said of the JSON form of a number that a double cannot hold. */
 export const U64_JSON = { type: 'integer', format: 'uint64', minimum: 0 } as const;
 
+/** A whole number in JSON that was read without going through a double: a bigint. */
+export const u64In = z
+  .bigint({ error: 'expected a whole number of at most 64 bits' })
+  .min(0n)
+  .max(0xffff_ffff_ffff_ffffn, 'expected a whole number of at most 64 bits')
+  .meta(U64_JSON);
+
 /** @param what the part of the request, as it is told. @throws StoreError `code` */
 export function parseWith<T extends z.ZodType>(schema: T, value: unknown, code: ErrorCode, what: string): z.output<T> {
   const parsed = schema.safeParse(value);
