@@ -34,7 +34,8 @@ export interface Names {
 
 /** What the appends of one session share: once one was refused, the channel takes none behind it. */
 export interface SharedFate {
-  failed?: StoreError;
+  /** Set as soon as one is refused, and resolves to what it is told: what the others are told waits for that. */
+  failed?: Promise<StoreError>;
 }
 
 /** Whichever channel owns the stream. */

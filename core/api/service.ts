@@ -1,6 +1,6 @@
 // The use cases of the store, as any protocol over it needs them. It knows names, not the wire; errors are StoreErrors.
 //
-//   A7  After the first failure of an append session, nothing that it submits later takes effect.
+//   A7  After the first failure of an append session, nothing that it submits later takes effect, nor is it told why before that failure is told.
 //
 // Here, between the wire and the channel, records of a stream with a cipher are encrypted and decrypted.
 //
@@ -64,11 +64,11 @@ export class Service {
     const fate: SharedFate = {};
     return {
       submit: async (batch, conditions) => {
-        if (fate.failed !== undefined) throw refused(fate.failed.code, 'an earlier batch of this session failed');
+        if (fate.failed !== undefined) throw refused((await fate.failed).code, 'an earlier batch of this session failed');
         try {
           mayAppend(batch);
         } catch (error) {
-          if (error instanceof StoreError) fate.failed = error;
+          if (error instanceof StoreError) fate.failed = Promise.resolve(error);
           throw error;
         }
         const given = encryption === undefined ? batch : this.#encryptFor(fate, encryption, batch);
@@ -111,7 +111,7 @@ export class Service {
     try {
       return encryption.encrypt(batch, this.#deps.random);
     } catch (error) {
-      fate.failed ??= new StoreError('other', 'none', 'a batch could not be encrypted', { cause: error });
+      fate.failed ??= Promise.resolve(new StoreError('other', 'none', 'a batch could not be encrypted', { cause: error }));
       throw error;
     } finally {
       returnBatchMemory(batch.bytes);

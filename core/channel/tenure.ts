@@ -136,12 +136,14 @@ export class Tenure implements ChunkWriterEvents {
     conditions: AppendConditions,
     session?: AppendSession,
   ): Promise<AppendAck> {
-    const halted = session?.failed ?? this.#halted;
+    if (session?.failed !== undefined) return session.failed.then(({ code, message }) => Promise.reject(refused(code, message)));
+    const halted = this.#halted;
     if (halted !== undefined) return Promise.reject(this.#fail(session, refused(halted.code, halted.message)));
     const header = sequence(stream, config, batch, conditions, this.#deps.clock.now());
     if ('error' in header) {
-      const error = this.#fail(session, header.error);
-      return header.isStatement ? this.#refuseAfterPending(stream, error) : Promise.reject(error);
+      const told = header.isStatement ? this.#toldAfterPending(stream, header.error) : Promise.resolve(header.error);
+      if (session !== undefined) session.failed = told;
+      return told.then((error) => Promise.reject(error));
     }
     return this.#commit(stream, header, batch.bytes, session).then(() => ({
       start: { seqNum: header.first, timestamp: header.firstTimestamp },
@@ -160,7 +162,7 @@ export class Tenure implements ChunkWriterEvents {
 
   /** Resolves once it may be said that the stream takes appends (L5). @throws StoreError `stream_deletion_pending` */
   async mayStateOpen(stream: ResidentStream): Promise<void> {
-    if (stream.assigned.isSealed) return await this.#refuseAfterPending(stream, streamDeletionPending());
+    if (stream.assigned.isSealed) throw await this.#toldAfterPending(stream, streamDeletionPending());
     await this.mayState();
   }
 
@@ -265,7 +267,7 @@ export class Tenure implements ChunkWriterEvents {
   }
 
   #fail(session: AppendSession | undefined, error: StoreError): StoreError {
-    if (session !== undefined) session.failed ??= error;
+    if (session !== undefined) session.failed ??= Promise.resolve(error);
     return error;
   }
 
@@ -351,14 +353,15 @@ export class Tenure implements ChunkWriterEvents {
     await this.mayState();
   }
 
-  /** A refusal had no effect, whatever becomes of what it depends on. */
-  async #refuseAfterPending(stream: ResidentStream, refusal: StoreError): Promise<never> {
+  /** The refusal, once it may be stated, or why it may not be: it had no effect, whatever becomes of what it depends on. */
+  async #toldAfterPending(stream: ResidentStream, refusal: StoreError): Promise<StoreError> {
     try {
       await this.#stateAfterPending(stream);
+      return refusal;
     } catch (error) {
-      throw error instanceof StoreError ? refused(error.code, error.message) : error;
+      if (error instanceof StoreError) return refused(error.code, error.message);
+      throw error;
     }
-    throw refusal;
   }
 
   /** Resolves once all that is sequenced by now is committed. */

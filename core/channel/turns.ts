@@ -5,7 +5,8 @@ import type { StreamId } from '../model/ids.ts';
 
 /** What a session shares among its appends: after one was refused, none behind it takes effect. */
 export interface AppendSession {
-  failed?: StoreError;
+  /** Set as soon as one is refused, and resolves to what it is told: the others, who are told the same, wait for it (L5). */
+  failed?: Promise<StoreError>;
 }
 
 export class Turns {
@@ -21,7 +22,7 @@ export class Turns {
   run<T>(streamId: StreamId, session: AppendSession | undefined, act: () => Promise<T>): Promise<T> {
     const before = this.#last.get(streamId) ?? Promise.resolve();
     const turn = before.then(act).catch((error: unknown): never => {
-      if (session !== undefined && error instanceof StoreError) session.failed ??= error;
+      if (session !== undefined && error instanceof StoreError) session.failed ??= Promise.resolve(error);
       throw error;
     });
     const settled = turn.then(

@@ -112,16 +112,16 @@ export class FakeStore {
   }
 
   async #append(ref: StreamRef, batch: RecordBatch, conditions: AppendConditions, session?: SharedFate): Promise<AppendAck> {
-    const fail = (error: StoreError): StoreError => {
-      if (session !== undefined) session.failed ??= error;
+    const fail = (error: StoreError, told = Promise.resolve()): StoreError => {
+      if (session !== undefined) session.failed ??= told.then(() => error);
       return error;
     };
-    if (session?.failed !== undefined) throw session.failed;
+    if (session?.failed !== undefined) throw await session.failed;
     this.lastRef = ref;
     const stream = this.#stream(ref);
     const refusal = refusalOf(stream, batch, conditions);
     if (refusal !== undefined) {
-      const error = fail(refusal);
+      const error = fail(refusal, this.gate);
       await this.gate;
       throw error;
     }

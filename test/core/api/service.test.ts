@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { CustomerKey } from '#core/api/customer-key.ts';
 import { RecordBatchBuilder } from '#core/format/record.ts';
@@ -68,6 +69,26 @@ describe('changing a configuration', () => {
     };
     const change = store.service.streams.reconfigure('a-basin', 's', { timestamping: { mode: 'arrival' } });
     await expect(change).rejects.toMatchObject({ code: 'stream_deletion_pending', effect: 'none' });
+  });
+
+  test('A7, L5: a batch behind one that is refused is told so no sooner than that one', async () => {
+    const store = await storeWithStream();
+    const session = await store.service.openAppendSession(TARGET);
+    let open: () => void = () => undefined;
+    store.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const told: string[] = [];
+    const note = (name: string) => (error: { readonly code: string }) => void told.push(`${name} ${error.code}`);
+    const refused = session.submit(batch(), { matchSeqNum: 7 as SeqNum }).catch(note('first'));
+    await Promise.resolve();
+    const behind = session.submit(batch(), {}).catch(note('behind'));
+    await setImmediate();
+    expect(told).toEqual([]);
+    open();
+    await Promise.all([refused, behind]);
+    expect(new Set(told)).toEqual(new Set(['first seq_num_mismatch', 'behind seq_num_mismatch']));
+    expect(store.appended).toBe(0);
   });
 });
 

@@ -96,6 +96,24 @@ describe('a channel whose quorum is out of reach', () => {
     const conditional = within(channel.append(ref, batch('c'), { matchSeqNum: 1 as SeqNum }), 300);
     expect(await Promise.all([pending, conditional])).toEqual(['disk_full unknown', 'disk_full none']);
   });
+
+  test('L5, A7: what stands behind a refused batch of its session is not told why before that batch is, nor anything else', async () => {
+    const world = new World();
+    const channel = await opened(world);
+    await channel.append(ref, batch('a'), {});
+    const release = hold(world);
+    const deleted = within(channel.deleteStream(ref), 400);
+    await sleep(10);
+    const session = {};
+    const refused = channel.append(ref, batch('b'), {}, session);
+    const behind = channel.append(ref, batch('c'), {}, session);
+    expect(await Promise.race([within(refused, 50), within(behind, 50)])).toBe('silent');
+    setFull(world, true);
+    release();
+    expect(await deleted).toBe('disk_full unknown');
+    expect(await Promise.all([within(refused, 300), within(behind, 300)])).toEqual(['disk_full none', 'disk_full none']);
+    expect(await within(channel.append(ref, batch('d'), {}, session), 300)).toBe('disk_full none');
+  });
 });
 
 describe('a channel without room', () => {

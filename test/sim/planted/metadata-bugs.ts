@@ -104,12 +104,13 @@ export const METADATA_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: 'core/channel/tenure.ts',
-        find: 'if (session !== undefined) session.failed ??= error;\n    return error;',
+        find: 'if (session !== undefined) session.failed ??= Promise.resolve(error);\n    return error;',
         replace: 'void session;\n    return error;',
       },
+      { file: 'core/channel/tenure.ts', find: '      if (session !== undefined) session.failed = told;\n', replace: '' },
       {
         file: 'core/channel/turns.ts',
-        find: 'if (session !== undefined && error instanceof StoreError) session.failed ??= error;\n',
+        find: 'if (session !== undefined && error instanceof StoreError) session.failed ??= Promise.resolve(error);\n',
         replace: '',
       },
     ],
