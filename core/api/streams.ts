@@ -7,9 +7,10 @@
 
 import { equalData } from '../base/equal.ts';
 import { openLink, type StreamInfo, streamRef } from '../metadata/schema.ts';
+import { type PlannedStream, streamNotFound } from '../metadata/streams.ts';
 import { refused, StoreError } from '../model/errors.ts';
-import type { ChannelId } from '../model/ids.ts';
 import {
+  type BasinConfig,
   type PartialStreamConfig,
   resolveStreamConfig,
   type StorageClass,
@@ -36,12 +37,6 @@ export interface StreamTarget {
   readonly stream: string;
   readonly request: PartialStreamConfig;
   readonly key?: CustomerKey | undefined;
-}
-
-interface Plan {
-  readonly config: StreamConfig;
-  readonly channel: ChannelId;
-  readonly cipher: StreamCipher | undefined;
 }
 
 export interface StreamStatus {
@@ -74,17 +69,17 @@ export class Streams {
 
   async create(basin: string, name: string, request: PartialStreamConfig, requestToken?: string): Promise<Provisioned<StreamInfo>> {
     const key = requestKey(requestToken, request);
-    const { config, channel, cipher } = await this.#plan(basin, request);
+    checkStreamConfig(request, this.#settings);
     this.#cache.forget(basin, name);
-    const { stream, outcome } = await this.#deps.names.streams.create(basin, name, config, channel, key, cipher);
+    const { stream, outcome } = await this.#deps.names.streams.create(basin, name, (its) => this.#plan(its, request), key);
     return { info: stream, outcome };
   }
 
   /** @param mayUpdate throws where a stream that is there must not be changed. */
-  ensure(basin: string, name: string, request: PartialStreamConfig, mayUpdate?: () => void): Promise<Provisioned<StreamInfo>> {
-    return this.#change(basin, name, async () => {
-      const { config, channel, cipher } = await this.#plan(basin, request);
-      const { stream, outcome } = await this.#deps.names.streams.ensure(basin, name, config, channel, mayUpdate, cipher);
+  async ensure(basin: string, name: string, request: PartialStreamConfig, mayUpdate?: () => void): Promise<Provisioned<StreamInfo>> {
+    checkStreamConfig(request, this.#settings);
+    return await this.#change(basin, name, async () => {
+      const { stream, outcome } = await this.#deps.names.streams.ensure(basin, name, (its) => this.#plan(its, request), mayUpdate);
       // Also where nothing changed: whoever changed it may not have lived to tell the owner.
       if (outcome !== 'created') await this.#tellOwner(stream);
       return { info: stream, outcome };
@@ -108,9 +103,8 @@ export class Streams {
     const { names } = this.#deps;
     checkStreamConfig(patch, this.#settings);
     return await this.#change(basin, name, async () => {
-      const basinInfo = await names.basins.resolve(basin);
-      const changed = await names.streams.configure(basin, name, (current) => {
-        const config = reconfigureStream(current, patch, basinInfo.config);
+      const changed = await names.streams.configure(basin, name, (current, its) => {
+        const config = reconfigureStream(current, patch, its);
         checkStreamConfig(config, this.#settings);
         return config;
       });
@@ -141,8 +135,10 @@ export class Streams {
       try {
         await names.streams.markDeleting(basin, name, found.streamId);
       } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        // Somebody else has carried the deletion through since the seal.
+        if (error.code === 'stream_not_found') return;
         // Nothing can be appended any more, whatever the name says.
-        if (!(error instanceof StoreError) || error.code === 'stream_not_found') throw error;
         throw new StoreError(error.code, 'unknown', error.message, { cause: error });
       }
     });
@@ -182,24 +178,22 @@ export class Streams {
       this.#cache.put(found, mark, clock.monotonic());
       return found;
     }
-    const basinInfo = await names.basins.get(basin);
-    const { createStreamOnAppend = false, createStreamOnRead = false } = basinInfo?.config ?? {};
-    const mayCreate = use === 'append' ? createStreamOnAppend : createStreamOnRead;
     // `resolve` throws what is wrong, unless somebody made the stream meanwhile.
-    if (found !== undefined || !mayCreate) return names.streams.resolve(basin, name);
-    const { config, channel, cipher } = await this.#plan(basin, request);
-    checkKey(cipher, key, use);
+    if (found !== undefined) return names.streams.resolve(basin, name);
     this.#cache.forget(basin, name);
-    const { stream } = await names.streams.ensureExists(basin, name, config, channel, cipher);
+    const { stream } = await names.streams.ensureExists(basin, name, (its) => {
+      if (!(use === 'append' ? its.createStreamOnAppend : its.createStreamOnRead)) throw streamNotFound(basin, name);
+      const planned = this.#plan(its, request);
+      checkKey(planned.cipher, key, use);
+      return planned;
+    });
     return stream;
   }
 
-  /** What a new stream gets. @throws StoreError when it may not be, or its basin is not there or being deleted. */
-  async #plan(basin: string, request: PartialStreamConfig): Promise<Plan> {
-    checkStreamConfig(request, this.#settings);
-    const { config: basinConfig } = await this.#deps.names.basins.resolve(basin);
-    const config = resolveStreamConfig(request, basinConfig.defaultStreamConfig);
-    return { config, channel: this.#deps.place(config.storageClass), cipher: basinConfig.streamCipher };
+  /** What a new stream gets. @throws StoreError when this deployment cannot have it */
+  #plan(basin: BasinConfig, request: PartialStreamConfig): PlannedStream {
+    const config = resolveStreamConfig(request, basin.defaultStreamConfig);
+    return { config, channel: this.#deps.place(config.storageClass), cipher: basin.streamCipher };
   }
 
   /** Forgets the name before and after: a look-up that overlaps the change must not put it back. */

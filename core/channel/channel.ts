@@ -126,8 +126,8 @@ export class Channel {
   }
 
   /**
-   * Takes in a configuration that is on record: it counts from the next append on, under any owner, once this resolves. (S5) It does
-   * not wait behind appends that wait for room: it may be what makes room.
+   * Takes in a configuration that is on record: it counts from the next append on, under any owner, once this resolves. (S5) What
+   * was sequenced before is committed then, so that nobody sees it come later; what waits for room is not waited for.
    *
    * @throws StoreError `stream_deletion_pending` where the stream was sealed before.
    */

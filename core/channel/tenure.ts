@@ -160,10 +160,10 @@ export class Tenure implements ChunkWriterEvents {
     return this.#commit(stream, sequenceSeal(stream, this.#deps.clock.now()), NO_BODY);
   }
 
-  /** Resolves once it may be said that the stream takes appends (L5). @throws StoreError `stream_deletion_pending` */
+  /** Resolves once it may be said that the stream takes appends, behind all that is assigned (L5). @throws StoreError `stream_deletion_pending` */
   async mayStateOpen(stream: ResidentStream): Promise<void> {
     if (stream.assigned.isSealed) throw await this.#toldAfterPending(stream, streamDeletionPending());
-    await this.mayState();
+    await this.#stateAfterPending(stream);
   }
 
   /** Whether a statement about what is committed may be made now, without a barrier (L5). */

@@ -1,13 +1,16 @@
-// Basins: made with their 16 guards, and deleted by flipping all of them.
+// Basins: made with their 16 guards, and deleted by flipping all of them. Each change of the configuration marks them anew.
 //
-//   M11  A stream is created only in a basin that is active, which its transaction checks by one of the basin's guards.
+//   M11  A stream is created, or changed, only in a basin that is active, and by the configuration that it has then: its transaction
+//        checks both by one of the basin's guards.
 
+import { toHex } from '../base/bytes.ts';
 import { equalData } from '../base/equal.ts';
 import { rfc3339 } from '../base/rfc3339.ts';
 import { refused, type StoreError } from '../model/errors.ts';
 import type { BasinConfig } from '../model/stream-config.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Consistency, Item, Key, MetadataStore, Write } from '../ports/metadata-store.ts';
+import type { Consistency, Fields, Item, Key, MetadataStore, Write } from '../ports/metadata-store.ts';
+import type { Random } from '../ports/random.ts';
 import { decodeBasin, encodeBasin } from './codec.ts';
 import { type Attempt, listNames, type NamePage, replace, transact } from './conditional.ts';
 import { BASIN_GUARDS, BASINS, type BasinInfo, basinGuardKey, basinKey, DELETING_BASINS, streamsPartition } from './schema.ts';
@@ -23,10 +26,12 @@ export interface ProvisionedBasin {
 export class Basins {
   readonly #store: MetadataStore;
   readonly #clock: Clock;
+  readonly #random: Random;
 
-  constructor(store: MetadataStore, clock: Clock) {
+  constructor(store: MetadataStore, clock: Clock, random: Random) {
     this.#store = store;
     this.#clock = clock;
+    this.#random = random;
   }
 
   /**
@@ -54,8 +59,8 @@ export class Basins {
       if (basin.deletedAt !== undefined) throw basinDeletionPending(name);
       if (equalData(basin.config, config)) return { result: { outcome: 'noop', basin } };
       mayUpdate?.();
-      const changed = { ...basin, config };
-      return { writes: [this.#change(basin, item, changed)], result: { outcome: 'updated', basin: changed } };
+      const { writes, changed } = this.#configuration(basin, item, config);
+      return { writes, result: { outcome: 'updated', basin: changed } };
     });
   }
 
@@ -65,9 +70,10 @@ export class Basins {
       const { basin, item } = await this.#read(name, 'strong');
       if (basin === undefined) throw basinNotFound(name);
       if (basin.deletedAt !== undefined) throw basinDeletionPending(name);
-      const changed = { ...basin, config: change(basin.config) };
-      if (equalData(changed.config, basin.config)) return { result: basin };
-      return { writes: [this.#change(basin, item, changed)], result: changed };
+      const config = change(basin.config);
+      if (equalData(config, basin.config)) return { result: basin };
+      const { writes, changed } = this.#configuration(basin, item, config);
+      return { writes, result: changed };
     });
   }
 
@@ -98,7 +104,7 @@ export class Basins {
       if (basin.deletedAt !== undefined) return { result: basin };
       const deleted: BasinInfo = { ...basin, deletedAt: rfc3339(this.#clock.now()) };
       const listed: Write = { kind: 'put', key: deletingBasinKey(name), fields: {} };
-      return { writes: [this.#change(basin, item, deleted), ...guards(name, 'deleting'), listed], result: deleted };
+      return { writes: [this.#change(basin, item, deleted), ...guards(name, { state: 'deleting' }), listed], result: deleted };
     });
   }
 
@@ -130,9 +136,24 @@ export class Basins {
 
   #creation(name: string, config: BasinConfig, requestKey?: string): Attempt<ProvisionedBasin> {
     const createdAt = rfc3339(this.#clock.now());
-    const basin: BasinInfo = { name, config, createdAt, ...(requestKey === undefined ? {} : { requestKey }) };
-    const writes: readonly Write[] = [replace(basinKey(name), undefined, encodeBasin(basin)), ...guards(name, 'active')];
+    const mark = this.#newMark();
+    const basin: BasinInfo = { name, config, createdAt, ...(requestKey === undefined ? {} : { requestKey }), mark };
+    const writes: readonly Write[] = [replace(basinKey(name), undefined, encodeBasin(basin)), ...guards(name, { state: 'active', mark })];
     return { writes, result: { outcome: 'created', basin }, purpose: 'growth' };
+  }
+
+  #configuration(
+    current: BasinInfo,
+    item: Item | undefined,
+    config: BasinConfig,
+  ): { readonly writes: readonly Write[]; readonly changed: BasinInfo } {
+    const mark = this.#newMark();
+    const changed = { ...current, config, mark };
+    return { writes: [this.#change(current, item, changed), ...guards(current.name, { state: 'active', mark })], changed };
+  }
+
+  #newMark(): string {
+    return toHex(this.#random.bytes(16));
   }
 
   #change(current: BasinInfo, item: Item | undefined, candidate: BasinInfo): Write {
@@ -157,6 +178,6 @@ function guardKeys(name: string) {
   return Array.from({ length: BASIN_GUARDS }, (_, guard) => basinGuardKey(name, guard));
 }
 
-function guards(name: string, state: 'active' | 'deleting'): readonly Write[] {
-  return guardKeys(name).map((key) => ({ kind: 'put', key, fields: { state } }));
+function guards(name: string, fields: Fields): readonly Write[] {
+  return guardKeys(name).map((key) => ({ kind: 'put', key, fields }));
 }

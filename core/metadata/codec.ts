@@ -46,6 +46,7 @@ export function encodeBasin(basin: BasinInfo): Fields {
     createdAt: basin.createdAt,
     deletedAt: basin.deletedAt,
     requestKey: basin.requestKey,
+    mark: basin.mark,
   });
 }
 
@@ -56,6 +57,7 @@ export function decodeBasin(item: Item): BasinInfo {
     createdAt: fields.text('createdAt'),
     ...optional('deletedAt', fields.optionalText('deletedAt')),
     ...optional('requestKey', fields.optionalText('requestKey')),
+    ...optional('mark', fields.optionalText('mark')),
   }));
 }
 

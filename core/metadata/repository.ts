@@ -21,7 +21,7 @@ export class Repository {
 
   constructor(store: MetadataStore, clock: Clock, random: Random) {
     this.#store = store;
-    this.basins = new Basins(store, clock);
+    this.basins = new Basins(store, clock, random);
     this.streams = new Streams(store, clock, random);
     this.doubt = new Doubt(store);
     this.accessTokens = new AccessTokens(store, clock);

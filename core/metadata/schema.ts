@@ -4,7 +4,7 @@
 // |----------------|-------------------------|-------------------------|---------------------------------------------|---------------------|
 // | basin          | basins                  | <basin>                 | api: create, ensure, configure, delete      | removal of a basin  |
 // | deleting basin | deleting-basins         | <basin>                 | with the deletion of a basin                | removal of a basin  |
-// | basin guard    | basin-guard/<basin>/<n> | g                       | with the basin: all 16 at once              | with the basin      |
+// | basin guard    | basin-guard/<basin>/<n> | g                       | with each change of the basin: all 16       | with the basin      |
 // | stream name    | streams/<basin>         | <name>                  | api: create, ensure, configure, delete      | removal of a stream |
 // | deleting       | deleting-streams        | <stream id>             | with the deletion of a name                 | removal of a stream |
 // | stream state   | stream/<stream id>      | state                   | offload, trim, compaction, seals, configure | purge               |
@@ -40,6 +40,8 @@ export interface BasinInfo {
   readonly deletedAt?: string;
   /** From the request token and the config of the POST that made it. */
   readonly requestKey?: string;
+  /** Drawn anew with each configuration; the guards carry it too. Absent in basins of before that. */
+  readonly mark?: string;
 }
 
 /** One link of a stream's chain. */
@@ -269,7 +271,7 @@ function named<T>(names: Readonly<Record<Optional<T>, true>>, more: readonly str
 }
 
 /** Fields that an item may be without, and may come to have. */
-const BASIN_OPTIONAL = named<BasinInfo>({ deletedAt: true, requestKey: true });
+const BASIN_OPTIONAL = named<BasinInfo>({ deletedAt: true, requestKey: true, mark: true });
 const STREAM_OPTIONAL = named<StreamInfo>({ deletedAt: true, requestKey: true, cipher: true }, ['configVersion']);
 const STATE_OPTIONAL = named<StreamState>({ lastArrival: true, configured: true, compacting: true, removedAt: true });
 const NONE: readonly string[] = [];

@@ -8,7 +8,7 @@ import { invariant } from '../base/invariant.ts';
 import { rfc3339 } from '../base/rfc3339.ts';
 import { refused, type StoreError } from '../model/errors.ts';
 import { type ChannelId, type SeqNum, type StreamId, type StreamletNumber, streamId } from '../model/ids.ts';
-import type { StreamCipher, StreamConfig } from '../model/stream-config.ts';
+import type { BasinConfig, StreamCipher, StreamConfig } from '../model/stream-config.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Consistency, Item, MetadataStore, Write } from '../ports/metadata-store.ts';
 import type { Random } from '../ports/random.ts';
@@ -18,6 +18,7 @@ import { type Attempt, listNames, type NamePage, replace, transact } from './con
 import { FieldReader } from './fields.ts';
 import {
   BASIN_GUARDS,
+  type BasinInfo,
   basinGuardKey,
   basinKey,
   DELETING_STREAMS,
@@ -43,15 +44,16 @@ export interface ProvisionedStream {
   readonly stream: StreamInfo;
 }
 
-interface Creation {
-  readonly basin: string;
-  readonly name: string;
-  readonly id: StreamId;
+/** What a new stream is like, and where it goes. */
+export interface PlannedStream {
   readonly config: StreamConfig;
   readonly channel: ChannelId;
-  readonly requestKey?: string | undefined;
+  /** For ever; undefined: its records are not encrypted. */
   readonly cipher?: StreamCipher | undefined;
 }
+
+/** Made of the basin's configuration as it is when the stream is made. @throws StoreError where there may be none */
+export type Plan = (basin: BasinConfig) => PlannedStream;
 
 /** `not_sealed`: its seal is not offloaded yet. `busy`: rows, or a compaction, are left. */
 export type Removal = 'removed' | 'not_sealed' | 'busy';
@@ -68,22 +70,16 @@ export class Streams {
   }
 
   /**
-   * POST: makes the stream on `channel`, with `cipher` for ever. `noop` for the stream that the same request key made.
+   * POST: makes the stream as planned. `noop` for the stream that the same request key made.
    *
    * @throws StoreError `resource_already_exists`, `stream_deletion_pending`, `basin_not_found`, `basin_deletion_pending`
    */
-  create(
-    basin: string,
-    name: string,
-    config: StreamConfig,
-    channel: ChannelId,
-    requestKey?: string,
-    cipher?: StreamCipher,
-  ): Promise<ProvisionedStream> {
+  create(basin: string, name: string, plan: Plan, requestKey?: string): Promise<ProvisionedStream> {
     const id = this.#newId();
     return transact<ProvisionedStream>(this.#store, async () => {
+      const its = await this.#basin(basin);
       const { stream } = await this.#read(basin, name, 'strong');
-      if (stream === undefined) return this.#creation({ basin, name, id, config, channel, requestKey, cipher });
+      if (stream === undefined) return this.#creation(its, name, id, plan(its.config), requestKey);
       if (stream.streamId === id) return { result: { outcome: 'created', stream } };
       if (stream.deletedAt !== undefined) throw streamDeletionPending(basin, name);
       if (requestKey === undefined || stream.requestKey !== requestKey) {
@@ -94,56 +90,57 @@ export class Streams {
   }
 
   /**
-   * PUT: makes the stream, or gives it this configuration; one that is there keeps its cipher, or none.
+   * PUT: makes the stream, or gives it the configuration that is planned; it stays in its channel, and keeps its cipher, or none.
    *
+   * @param mayUpdate throws where a stream that is there must not be changed.
    * @throws as `create`, but for `resource_already_exists`
    */
-  ensure(
-    basin: string,
-    name: string,
-    config: StreamConfig,
-    channel: ChannelId,
-    mayUpdate?: () => void,
-    cipher?: StreamCipher,
-  ): Promise<ProvisionedStream> {
+  ensure(basin: string, name: string, plan: Plan, mayUpdate?: () => void): Promise<ProvisionedStream> {
     const id = this.#newId();
     return transact<ProvisionedStream>(this.#store, async () => {
+      const its = await this.#basin(basin);
       const { stream, item } = await this.#read(basin, name, 'strong');
-      if (stream === undefined) return this.#creation({ basin, name, id, config, channel, cipher });
+      const planned = plan(its.config);
+      if (stream === undefined) return this.#creation(its, name, id, planned);
       if (stream.deletedAt !== undefined) throw streamDeletionPending(basin, name);
-      if (equalData(stream.config, config)) return { result: { outcome: 'noop', stream } };
+      if (equalData(stream.config, planned.config)) return { result: { outcome: 'noop', stream } };
       mayUpdate?.();
-      const { writes, changed } = await this.#configuration(stream, item, config);
+      const { writes, changed } = await this.#configuration(its, stream, item, planned.config);
       return { writes, result: { outcome: 'updated', stream: changed } };
     });
   }
 
-  /** Auto-create: the stream as it is, made if it is not there. @throws as `ensure` */
-  ensureExists(basin: string, name: string, config: StreamConfig, channel: ChannelId, cipher?: StreamCipher): Promise<ProvisionedStream> {
+  /** Auto-create: the stream as it is, made if it is not there. @throws as `ensure`, and what `plan` throws */
+  ensureExists(basin: string, name: string, plan: Plan): Promise<ProvisionedStream> {
     const id = this.#newId();
     return transact<ProvisionedStream>(this.#store, async () => {
       const { stream } = await this.#read(basin, name, 'strong');
-      if (stream === undefined) return this.#creation({ basin, name, id, config, channel, cipher });
+      if (stream === undefined) {
+        const its = await this.#basin(basin);
+        return this.#creation(its, name, id, plan(its.config));
+      }
       if (stream.deletedAt !== undefined) throw streamDeletionPending(basin, name);
       return { result: { outcome: stream.streamId === id ? 'created' : 'noop', stream } };
     });
   }
 
-  /** PATCH: `change` gets the configuration as it is. @throws as `resolve` */
-  configure(basin: string, name: string, change: (current: StreamConfig) => StreamConfig): Promise<StreamInfo> {
+  /** PATCH: `change` gets the configurations of the stream and of its basin as they are. @throws as `ensure`, and `stream_not_found` */
+  configure(basin: string, name: string, change: (current: StreamConfig, basin: BasinConfig) => StreamConfig): Promise<StreamInfo> {
     return transact<StreamInfo>(this.#store, async () => {
+      const its = await this.#basin(basin);
       const { stream, item } = await this.#read(basin, name, 'strong');
-      if (stream === undefined) throw await this.#notFound(basin, name);
+      if (stream === undefined) throw streamNotFound(basin, name);
       if (stream.deletedAt !== undefined) throw streamDeletionPending(basin, name);
-      const config = change(stream.config);
+      const config = change(stream.config, its.config);
       if (equalData(config, stream.config)) return { result: stream };
-      const { writes, changed } = await this.#configuration(stream, item, config);
+      const { writes, changed } = await this.#configuration(its, stream, item, config);
       return { writes, result: changed };
     });
   }
 
   /** Gives a stream another configuration: in its name, and in the state that its owner reads on first use. */
   async #configuration(
+    basin: BasinInfo,
     stream: StreamInfo,
     item: Item | undefined,
     config: StreamConfig,
@@ -155,8 +152,8 @@ export class Streams {
     const state = stateItem === undefined ? NEW_STREAM_STATE : decodeState(stateItem);
     const candidate = { ...state, configured: { version, config } };
     checkState(state, candidate);
-    const writes = [this.#change(stream, item, changed), replace(stateKey(id), stateItem?.fields, encodeState(candidate))];
-    return { writes, changed };
+    const own = [this.#change(stream, item, changed), replace(stateKey(id), stateItem?.fields, encodeState(candidate))];
+    return { writes: [...own, guardCheck(basin, stream.name)], changed };
   }
 
   /** The stream, deleted or not; undefined when there is none. */
@@ -261,12 +258,15 @@ export class Streams {
     return item === undefined ? {} : { stream: decodeStream(basin, item), item };
   }
 
-  async #creation({ basin, name, id, config, channel, requestKey, cipher }: Creation): Promise<Attempt<ProvisionedStream>> {
-    const guard = await this.#store.get(basinGuardKey(basin, guardOf(name)), 'strong');
-    if (guard === undefined) throw basinNotFound(basin);
-    if (new FieldReader(guard).text('state') !== 'active') throw basinDeletionPending(basin);
+  #creation(
+    basin: BasinInfo,
+    name: string,
+    id: StreamId,
+    { config, channel, cipher }: PlannedStream,
+    requestKey?: string,
+  ): Attempt<ProvisionedStream> {
     const stream: StreamInfo = {
-      basin,
+      basin: basin.name,
       name,
       streamId: id,
       config,
@@ -277,8 +277,8 @@ export class Streams {
       chain: [{ streamlet: 0 as StreamletNumber, channel, start: 0 as SeqNum }],
     };
     const writes: readonly Write[] = [
-      replace(streamKey(basin, name), undefined, encodeStream(stream)),
-      { kind: 'check', key: guard, when: { equals: { state: 'active' } } },
+      replace(streamKey(basin.name, name), undefined, encodeStream(stream)),
+      guardCheck(basin, name),
       // A request that arrives once more, when the stream has been removed since, would bring its name back.
       { kind: 'check', key: stateKey(id), when: { absent: true } },
     ];
@@ -288,6 +288,15 @@ export class Streams {
   #change(current: StreamInfo, item: Item | undefined, candidate: StreamInfo): Write {
     checkStream(current, candidate);
     return replace(streamKey(current.basin, current.name), item?.fields, encodeStream(candidate));
+  }
+
+  /** A basin in which streams may be made and changed. @throws StoreError `basin_not_found`, `basin_deletion_pending` */
+  async #basin(name: string): Promise<BasinInfo> {
+    const item = await this.#store.get(basinKey(name), 'strong');
+    const basin = item && decodeBasin(item);
+    if (basin === undefined) throw basinNotFound(name);
+    if (basin.deletedAt !== undefined) throw basinDeletionPending(name);
+    return basin;
   }
 
   async #notFound(basin: string, name: string): Promise<StoreError> {
@@ -303,6 +312,11 @@ export function streamNotFound(basin: string, name: string): StoreError {
 
 function streamDeletionPending(basin: string, name: string): StoreError {
   return refused('stream_deletion_pending', `stream "${name}" in basin "${basin}" is being deleted`);
+}
+
+/** Holds while the basin is active and has the configuration that was read. (M11) */
+function guardCheck({ name, mark }: BasinInfo, stream: string): Write {
+  return { kind: 'check', key: basinGuardKey(name, guardOf(stream)), when: { equals: { state: 'active', mark } } };
 }
 
 function parseRemoved(sort: string): RemovedStream {

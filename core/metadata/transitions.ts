@@ -222,6 +222,8 @@ export function checkObject(current: ObjectInfo | undefined, candidate: ObjectIn
 export function checkBasin(current: BasinInfo, candidate: BasinInfo): void {
   invariant(candidate.name === current.name && candidate.createdAt === current.createdAt, 'M12: a basin keeps its creation');
   invariant(candidate.requestKey === current.requestKey, 'M12: a basin keeps the key of its creation');
+  const isSame = equalData(candidate.config, current.config);
+  invariant((candidate.mark === current.mark) === isSame, 'M11: each configuration of a basin has a mark of its own');
   const isKept = current.deletedAt === undefined || candidate.deletedAt === current.deletedAt;
   invariant(isKept, 'M12: a deletion is never withdrawn');
 }

@@ -114,7 +114,7 @@ describe('a stream with a cipher', () => {
     if (store.lastRef !== undefined) await store.channels.deleteStream(store.lastRef);
     await streams.markDeleting('a-basin', 's', streamId);
     await store.metadata.commit([{ kind: 'delete', key: streamKey('a-basin', 's') }]);
-    await streams.create('a-basin', 's', config, channelId('express-0'), undefined, cipher);
+    await streams.create('a-basin', 's', () => ({ config, channel: channelId('express-0'), cipher }));
   }
 
   test('whose name stands for another one by now: the batch is encrypted for that one, once more', async () => {

@@ -152,6 +152,20 @@ describe('updateConfig', () => {
     await expect(world.channel().updateConfig(STRICT)).rejects.toMatchObject({ code: 'unavailable' });
   });
 
+  test('S5: is answered behind the appends that were sequenced before: none of them is seen to come later', async () => {
+    const world = new World();
+    const channel = await opened(world);
+    await channel.append(old, batch('a'), {});
+    for (const zone of world.zones) zone.faults = { before: () => sleep(40) };
+    let isDone = false;
+    const before = channel.append(old, batch('b'), {}).then(() => {
+      isDone = true;
+    });
+    await changed(world, channel, STRICT);
+    expect(isDone).toBe(true);
+    await before;
+  });
+
   test('waits for nothing but the stream: a stalled quorum does not hold it up while the lease is valid', async () => {
     const world = new World();
     const channel = await opened(world, { leaseMs: 60_000 });

@@ -7,6 +7,7 @@ import { DEFAULT_STREAM_CONFIG } from '#core/model/stream-config.ts';
 import { CHANNEL, frameOf, idOf, JobWorld, sealOf } from './world.ts';
 
 const BUDGET = 5_000;
+const PLAN = () => ({ config: DEFAULT_STREAM_CONFIG, channel: CHANNEL });
 const BASIN_CONFIG = { createStreamOnAppend: false, createStreamOnRead: false };
 
 async function owned(): Promise<JobWorld> {
@@ -80,7 +81,7 @@ describe('deletion', () => {
     const { basins, streams } = world.repository;
     for (let i = 0; i < 130; i += 1) await basins.ensure(`aaaa-${String(i).padStart(4, '0')}`, BASIN_CONFIG);
     await basins.ensure('zzzz-basin', BASIN_CONFIG);
-    for (let i = 0; i < 250; i += 1) await streams.ensure('zzzz-basin', `s-${i}`, DEFAULT_STREAM_CONFIG, CHANNEL);
+    for (let i = 0; i < 250; i += 1) await streams.ensure('zzzz-basin', `s-${i}`, PLAN);
     await basins.markDeleted('zzzz-basin');
     const { ports, sealed } = sealing(world);
     expect(await runDelete(ports, {}, BUDGET)).toMatchObject({ streamsMarked: 250, streamsSealed: 250, basinsRemoved: 0 });
@@ -96,7 +97,7 @@ describe('deletion', () => {
     const world = await owned();
     const { basins, streams } = world.repository;
     await basins.ensure('test-basin', BASIN_CONFIG);
-    await streams.ensure('test-basin', 's', DEFAULT_STREAM_CONFIG, CHANNEL);
+    await streams.ensure('test-basin', 's', PLAN);
     await basins.markDeleted('test-basin');
     const { ports } = sealing(world);
     expect(await runDelete(ports, {}, 0)).toMatchObject({ isDone: false, streamsMarked: 0 });

@@ -227,7 +227,10 @@ export class JobWorld {
       deleteOnEmptyMinAgeSecs,
     };
     const random = { bytes: () => new Uint8Array(Buffer.from(idOf(stream), 'hex')), unit: () => 0 };
-    await new Repository(this.metadata, this.clock, random).streams.ensure('test-basin', `stream-${stream}`, config, CHANNEL);
+    await new Repository(this.metadata, this.clock, random).streams.ensure('test-basin', `stream-${stream}`, () => ({
+      config,
+      channel: CHANNEL,
+    }));
   }
 
   /** Chunks that zone a holds of an epoch, seals included. */

@@ -4,8 +4,9 @@ import { compareBytes, prefixEnd, successor } from '#core/base/byte-order.ts';
 import { openLink, streamRef } from '#core/metadata/schema.ts';
 import type { OffloadedPiece } from '#core/metadata/segment-index.ts';
 import { seqNum } from '#core/model/ids.ts';
+import { type BasinConfig, resolveStreamConfig, type StreamConfig } from '#core/model/stream-config.ts';
 import type { Write } from '#core/ports/metadata-store.ts';
-import { BASIN_CONFIG, beforeNextCommit, CHANNEL, CONFIG, loseAnswers, piece, type World, world } from './support.ts';
+import { BASIN_CONFIG, beforeNextCommit, CHANNEL, CONFIG, loseAnswers, piece, planned, type World, world } from './support.ts';
 
 const B = 'basin-one';
 
@@ -79,7 +80,7 @@ describe('Basins', () => {
   test('a deleted basin is removed only once it is empty, with its guards, and its name is free', async () => {
     const made = await withBasin();
     const { basins, streams } = made.repository;
-    const { stream } = await streams.create(B, 's', CONFIG, CHANNEL);
+    const { stream } = await streams.create(B, 's', planned(CONFIG));
     expect(await basins.remove(B)).toBe('not_empty');
     await basins.markDeleted(B);
     expect(await basins.remove(B)).toBe('not_empty');
@@ -100,7 +101,7 @@ async function removeStream(made: World, name: string, id: OffloadedPiece['strea
 describe('Streams', () => {
   test('a stream is created with an id of its own and found again', async () => {
     const { streams } = (await withBasin()).repository;
-    const { outcome, stream } = await streams.create(B, 's', CONFIG, CHANNEL);
+    const { outcome, stream } = await streams.create(B, 's', planned(CONFIG));
     expect(outcome).toBe('created');
     expect(stream).toMatchObject({ basin: B, name: 's', config: CONFIG, chain: [{ streamlet: 0, channel: CHANNEL, start: 0 }] });
     expect(await streams.resolve(B, 's')).toEqual(stream);
@@ -108,33 +109,33 @@ describe('Streams', () => {
     const ref = { basin: B, name: 's', streamId: stream.streamId, channel: CHANNEL, streamlet: 0, config: CONFIG, configVersion: 0 };
     expect(streamRef(stream)).toEqual(ref);
     expect(openLink(stream)).toBe(stream.chain[0]);
-    const other = await streams.create(B, 't', CONFIG, CHANNEL);
+    const other = await streams.create(B, 't', planned(CONFIG));
     expect(other.stream.streamId).not.toBe(stream.streamId);
   });
 
   test('the same request key finds the stream again, any other is refused', async () => {
     const { streams } = (await withBasin()).repository;
-    const { stream } = await streams.create(B, 's', CONFIG, CHANNEL, 'key');
-    expect(await streams.create(B, 's', CONFIG, CHANNEL, 'key')).toEqual({ outcome: 'noop', stream });
-    await expect(streams.create(B, 's', CONFIG, CHANNEL, 'other')).rejects.toMatchObject({ code: 'resource_already_exists' });
-    await expect(streams.create(B, 's', CONFIG, CHANNEL)).rejects.toMatchObject({ code: 'resource_already_exists' });
+    const { stream } = await streams.create(B, 's', planned(CONFIG), 'key');
+    expect(await streams.create(B, 's', planned(CONFIG), 'key')).toEqual({ outcome: 'noop', stream });
+    await expect(streams.create(B, 's', planned(CONFIG), 'other')).rejects.toMatchObject({ code: 'resource_already_exists' });
+    await expect(streams.create(B, 's', planned(CONFIG))).rejects.toMatchObject({ code: 'resource_already_exists' });
   });
 
   test('of ten that create the same name at once one wins, and ten that ensure it exists agree on the id', async () => {
     const { streams } = (await withBasin()).repository;
-    const created = await Promise.allSettled(Array.from({ length: 10 }, () => streams.create(B, 's', CONFIG, CHANNEL)));
+    const created = await Promise.allSettled(Array.from({ length: 10 }, () => streams.create(B, 's', planned(CONFIG))));
     expect(created.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-    const ensured = await Promise.all(Array.from({ length: 10 }, () => streams.ensureExists(B, 't', CONFIG, CHANNEL)));
+    const ensured = await Promise.all(Array.from({ length: 10 }, () => streams.ensureExists(B, 't', planned(CONFIG))));
     expect(new Set(ensured.map(({ stream }) => stream.streamId)).size).toBe(1);
     expect(ensured.filter(({ outcome }) => outcome === 'created')).toHaveLength(1);
   });
 
   test('ensure creates, changes, or does nothing, and keeps the id', async () => {
     const { streams } = (await withBasin()).repository;
-    const first = await streams.ensure(B, 's', CONFIG, CHANNEL);
+    const first = await streams.ensure(B, 's', planned(CONFIG));
     expect(first.outcome).toBe('created');
-    expect((await streams.ensure(B, 's', { ...CONFIG }, CHANNEL)).outcome).toBe('noop');
-    const changed = await streams.ensure(B, 's', { ...CONFIG, retention: 'infinite' }, CHANNEL);
+    expect((await streams.ensure(B, 's', planned({ ...CONFIG }))).outcome).toBe('noop');
+    const changed = await streams.ensure(B, 's', planned({ ...CONFIG, retention: 'infinite' }));
     expect(changed).toMatchObject({ outcome: 'updated', stream: { streamId: first.stream.streamId, config: { retention: 'infinite' } } });
     const patched = await streams.configure(B, 's', (config) => ({ ...config, retention: { ageSecs: 5 } }));
     expect(await streams.resolve(B, 's')).toEqual(patched);
@@ -142,7 +143,7 @@ describe('Streams', () => {
 
   test('M7: each change of a configuration has a number, and stands in the state that owners read, whatever else that says', async () => {
     const { streams, segments } = (await withBasin()).repository;
-    const { stream } = await streams.create(B, 's', CONFIG, CHANNEL);
+    const { stream } = await streams.create(B, 's', planned(CONFIG));
     expect([stream.configVersion, await segments.readState(stream.streamId, 'strong')]).toEqual([0, undefined]);
     await streams.configure(B, 's', (config) => config);
     expect(await segments.readState(stream.streamId, 'strong')).toBeUndefined();
@@ -150,7 +151,7 @@ describe('Streams', () => {
     expect(await streams.configure(B, 's', () => endless)).toMatchObject({ configVersion: 1 });
     expect(await segments.readState(stream.streamId, 'strong')).toMatchObject({ tail: 0, configured: { version: 1, config: endless } });
     await segments.applyOffload({ key: 'a', bytes: 1 }, [{ ...piece(0, 5, 'a', { lastArrival: 9 }), streamId: stream.streamId }]);
-    expect((await streams.ensure(B, 's', CONFIG, CHANNEL)).stream).toMatchObject({ configVersion: 2 });
+    expect((await streams.ensure(B, 's', planned(CONFIG))).stream).toMatchObject({ configVersion: 2 });
     const state = await segments.readState(stream.streamId, 'strong');
     expect(state).toMatchObject({ tail: 5, lastArrival: 9, configured: { version: 2, config: CONFIG } });
   });
@@ -158,7 +159,7 @@ describe('Streams', () => {
   test('of changes of a configuration and an offload that meet, all take effect', async () => {
     const made = await withBasin();
     const { streams, segments } = made.repository;
-    const { stream } = await streams.create(B, 's', CONFIG, CHANNEL);
+    const { stream } = await streams.create(B, 's', planned(CONFIG));
     beforeNextCommit(made.store, async () => {
       await segments.applyOffload({ key: 'a', bytes: 1 }, [{ ...piece(0, 5, 'a'), streamId: stream.streamId }]);
       await streams.configure(B, 's', (config) => ({ ...config, deleteOnEmptyMinAgeSecs: 7 }));
@@ -174,16 +175,16 @@ describe('Streams', () => {
   test('a stream keeps the cipher that it was created with, whichever way, and none if it had none', async () => {
     const { streams } = (await withBasin()).repository;
     const made = [
-      await streams.create(B, 'created', CONFIG, CHANNEL, undefined, 'aegis-256'),
-      await streams.ensure(B, 'ensured', CONFIG, CHANNEL, undefined, 'aegis-256'),
-      await streams.ensureExists(B, 'existing', CONFIG, CHANNEL, 'aegis-256'),
-      await streams.create(B, 'plain', CONFIG, CHANNEL),
+      await streams.create(B, 'created', planned(CONFIG, 'aegis-256')),
+      await streams.ensure(B, 'ensured', planned(CONFIG, 'aegis-256')),
+      await streams.ensureExists(B, 'existing', planned(CONFIG, 'aegis-256')),
+      await streams.create(B, 'plain', planned(CONFIG)),
     ];
     for (const { stream } of made) {
       const cipher = stream.name === 'plain' ? undefined : 'aegis-256';
       expect([stream.cipher, streamRef(stream).cipher]).toEqual([cipher, cipher]);
-      await streams.ensure(B, stream.name, { ...CONFIG, retention: 'infinite' }, CHANNEL, undefined, 'aes-256-gcm');
-      await streams.ensureExists(B, stream.name, CONFIG, CHANNEL, 'aes-256-gcm');
+      await streams.ensure(B, stream.name, planned({ ...CONFIG, retention: 'infinite' }, 'aes-256-gcm'));
+      await streams.ensureExists(B, stream.name, planned(CONFIG, 'aes-256-gcm'));
       await streams.configure(B, stream.name, (config) => ({ ...config, retention: { ageSecs: 5 } }));
       expect((await streams.resolve(B, stream.name)).cipher).toBe(cipher);
     }
@@ -192,41 +193,73 @@ describe('Streams', () => {
   test('M11: no stream is created without its basin, nor in one that is being deleted', async () => {
     const made = await withBasin();
     const { basins, streams } = made.repository;
-    await expect(streams.create('no-such-basin', 's', CONFIG, CHANNEL)).rejects.toMatchObject({ code: 'basin_not_found' });
+    await expect(streams.create('no-such-basin', 's', planned(CONFIG))).rejects.toMatchObject({ code: 'basin_not_found' });
     await expect(streams.resolve('no-such-basin', 's')).rejects.toMatchObject({ code: 'basin_not_found' });
     await expect(streams.resolve(B, 's')).rejects.toMatchObject({ code: 'stream_not_found' });
     await basins.markDeleted(B);
     for (let i = 0; i < 40; i += 1) {
-      await expect(streams.create(B, `s${i}`, CONFIG, CHANNEL)).rejects.toMatchObject({ code: 'basin_deletion_pending' });
+      await expect(streams.create(B, `s${i}`, planned(CONFIG))).rejects.toMatchObject({ code: 'basin_deletion_pending' });
     }
     await expect(streams.resolve(B, 's')).rejects.toMatchObject({ code: 'basin_deletion_pending' });
+  });
+
+  test('M11: what a stream gets of its basin is what the basin says when the stream is made or changed, not when that was planned', async () => {
+    const changes: Record<string, (made: World) => Promise<StreamConfig>> = {
+      create: async ({ repository }) => (await repository.streams.create(B, 'new', byBasin)).stream.config,
+      'auto-create': async ({ repository }) => (await repository.streams.ensureExists(B, 'new', byBasin)).stream.config,
+      ensure: async ({ repository }) => (await repository.streams.ensure(B, 's', byBasin)).stream.config,
+      configure: async ({ repository }) => (await repository.streams.configure(B, 's', (_, its) => byBasin(its).config)).config,
+    };
+    const byBasin = ({ defaultStreamConfig }: BasinConfig) => planned(resolveStreamConfig({}, defaultStreamConfig))();
+    const settings = { ...BASIN_CONFIG, defaultStreamConfig: { retention: { ageSecs: 7 } } };
+    for (const change of Object.values(changes)) {
+      // Changed meanwhile; or deleted, and made anew.
+      const meanwhile = [
+        ({ repository }: World) => repository.basins.ensure(B, settings),
+        async ({ repository, store }: World) => {
+          await store.commit(
+            store
+              .items()
+              .filter(({ partition }) => partition.startsWith('basin'))
+              .map((key) => ({ kind: 'delete', key })),
+          );
+          await repository.basins.create(B, settings);
+        },
+      ];
+      for (const change2 of meanwhile) {
+        const made = await withBasin();
+        await made.repository.streams.create(B, 's', planned({ ...CONFIG, retention: 'infinite' }));
+        beforeNextCommit(made.store, () => change2(made));
+        expect((await change(made)).retention).toEqual({ ageSecs: 7 });
+      }
+    }
   });
 
   test('M11: a basin that is deleted between the check and the commit of a creation refuses it', async () => {
     const made = await withBasin();
     beforeNextCommit(made.store, () => made.repository.basins.markDeleted(B));
-    await expect(made.repository.streams.create(B, 's', CONFIG, CHANNEL)).rejects.toMatchObject({ code: 'basin_deletion_pending' });
+    await expect(made.repository.streams.create(B, 's', planned(CONFIG))).rejects.toMatchObject({ code: 'basin_deletion_pending' });
     expect((await made.repository.streams.list(B, { limit: 10 })).streams).toEqual([]);
   });
 
   test('a creation whose answer got lost is unknown; the retry with its request key finds the stream', async () => {
     const made = await withBasin();
     loseAnswers(made.store, 1);
-    await expect(made.repository.streams.create(B, 's', CONFIG, CHANNEL, 'key')).rejects.toMatchObject({ effect: 'unknown' });
-    expect((await made.repository.streams.create(B, 's', CONFIG, CHANNEL, 'key')).outcome).toBe('noop');
+    await expect(made.repository.streams.create(B, 's', planned(CONFIG), 'key')).rejects.toMatchObject({ effect: 'unknown' });
+    expect((await made.repository.streams.create(B, 's', planned(CONFIG), 'key')).outcome).toBe('noop');
   });
 
   test('M12: a deleted stream is pending: listed, refused, and deleted again at no cost', async () => {
     const made = await withBasin();
     const { streams } = made.repository;
-    const { stream } = await streams.create(B, 's', CONFIG, CHANNEL, 'key');
+    const { stream } = await streams.create(B, 's', planned(CONFIG), 'key');
     const deleted = await streams.markDeleting(B, 's', stream.streamId);
     expect(await streams.markDeleting(B, 's', stream.streamId)).toEqual(deleted);
     for (const refused of [
       streams.resolve(B, 's'),
-      streams.create(B, 's', CONFIG, CHANNEL, 'key'),
-      streams.ensure(B, 's', CONFIG, CHANNEL),
-      streams.ensureExists(B, 's', CONFIG, CHANNEL),
+      streams.create(B, 's', planned(CONFIG), 'key'),
+      streams.ensure(B, 's', planned(CONFIG)),
+      streams.ensureExists(B, 's', planned(CONFIG)),
       streams.configure(B, 's', (config) => config),
     ]) {
       await expect(refused).rejects.toMatchObject({ code: 'stream_deletion_pending' });
@@ -240,11 +273,11 @@ describe('Streams', () => {
     const endless = { ...CONFIG, retention: 'infinite' as const };
     const changes = [
       ({ repository }: World) => repository.streams.configure(B, 's', () => endless),
-      ({ repository }: World) => repository.streams.ensure(B, 's', endless, CHANNEL),
+      ({ repository }: World) => repository.streams.ensure(B, 's', planned(endless)),
     ];
     for (const change of changes) {
       const made = await withBasin();
-      const { stream } = await made.repository.streams.create(B, 's', CONFIG, CHANNEL);
+      const { stream } = await made.repository.streams.create(B, 's', planned(CONFIG));
       beforeNextCommit(made.store, () => made.repository.streams.markDeleting(B, 's', stream.streamId));
       await expect(change(made)).rejects.toMatchObject({ code: 'stream_deletion_pending' });
       expect((await made.repository.streams.find(B, 's'))?.deletedAt).toBeDefined();
@@ -254,7 +287,7 @@ describe('Streams', () => {
   test('M13: a stream is removed only once its seal is offloaded and no row is left', async () => {
     const made = await withBasin();
     const { streams, segments } = made.repository;
-    const { stream } = await streams.create(B, 's', CONFIG, CHANNEL);
+    const { stream } = await streams.create(B, 's', planned(CONFIG));
     const deleting = { basin: B, name: 's', streamId: stream.streamId };
     await streams.markDeleting(B, 's', stream.streamId);
     expect(await streams.remove(deleting)).toBe('not_sealed');
@@ -271,7 +304,7 @@ describe('Streams', () => {
     expect(await streams.remove(deleting)).toBe('removed');
     expect(await streams.find(B, 's')).toBeUndefined();
     expect(await streams.deleting(10)).toEqual([]);
-    expect((await streams.create(B, 's', CONFIG, CHANNEL)).stream.streamId).not.toBe(stream.streamId);
+    expect((await streams.create(B, 's', planned(CONFIG))).stream.streamId).not.toBe(stream.streamId);
   });
 
   test('M13: the request that made a stream, arriving once more after its removal, does not bring the name back', async () => {
@@ -283,7 +316,7 @@ describe('Streams', () => {
         if (call.operation === 'commit') request = call.writes;
       },
     };
-    const { stream } = await streams.create(B, 's', CONFIG, CHANNEL);
+    const { stream } = await streams.create(B, 's', planned(CONFIG));
     made.store.faults = undefined;
     await streams.markDeleting(B, 's', stream.streamId);
     const seal = { ...piece(0, 0, 'a', { isSealed: true, lastTimestamp: 0n }), streamId: stream.streamId };
@@ -296,7 +329,7 @@ describe('Streams', () => {
   test('M7: of two removals at once both find the stream removed, and the name is free', async () => {
     const made = await withBasin();
     const { streams, segments } = made.repository;
-    const { stream } = await streams.create(B, 's', CONFIG, CHANNEL);
+    const { stream } = await streams.create(B, 's', planned(CONFIG));
     const deleting = { basin: B, name: 's', streamId: stream.streamId };
     await streams.markDeleting(B, 's', stream.streamId);
     await segments.applyOffload({ key: 'a', bytes: 1 }, [
@@ -317,7 +350,7 @@ describe('Streams', () => {
   test('M13: an offload that slept through the removal of its stream does not bring it back', async () => {
     const made = await withBasin();
     const { streams, segments } = made.repository;
-    const { stream } = await streams.create(B, 's', CONFIG, CHANNEL);
+    const { stream } = await streams.create(B, 's', planned(CONFIG));
     await removeStream(made, 's', stream.streamId);
     expect(await segments.applyOffload({ key: 'a', bytes: 1 }, [{ ...piece(0, 5, 'a'), streamId: stream.streamId }])).toBe(0);
     expect(await segments.rowsFrom(stream.streamId, seqNum(0), 10)).toEqual([]);
@@ -326,7 +359,7 @@ describe('Streams', () => {
   test('M13: the state of a removed stream is purged after the purge age, not before', async () => {
     const made = await withBasin();
     const { streams, segments } = made.repository;
-    const { stream } = await streams.create(B, 's', CONFIG, CHANNEL);
+    const { stream } = await streams.create(B, 's', planned(CONFIG));
     await removeStream(made, 's', stream.streamId);
     expect(await streams.purge(made.time, 10)).toBe(0);
     expect(await segments.readState(stream.streamId, 'strong')).toMatchObject({ removedAt: made.time });
@@ -346,7 +379,7 @@ describe('listing', () => {
     'pages hold every name with the prefix behind startAfter once, in the order of UTF-8 bytes',
     async (names, prefixOf, startAfter, limit) => {
       const { streams } = (await withBasin()).repository;
-      for (const each of names) await streams.create(B, each, CONFIG, CHANNEL);
+      for (const each of names) await streams.create(B, each, planned(CONFIG));
       const bytes = (text: string) => Buffer.from(text);
       const expected = names
         .filter((each) => bytes(each).subarray(0, bytes(prefixOf).length).equals(bytes(prefixOf)))

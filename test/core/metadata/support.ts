@@ -6,7 +6,7 @@ import type { SegmentRow } from '#core/metadata/schema.ts';
 import type { OffloadedPiece } from '#core/metadata/segment-index.ts';
 import { StoreError } from '#core/model/errors.ts';
 import { channelId, ownerNonce, seqNum, streamId, streamletNumber } from '#core/model/ids.ts';
-import { DEFAULT_STREAM_CONFIG } from '#core/model/stream-config.ts';
+import { DEFAULT_STREAM_CONFIG, type StreamCipher, type StreamConfig } from '#core/model/stream-config.ts';
 import type { Clock } from '#core/ports/clock.ts';
 import type { Random } from '#core/ports/random.ts';
 
@@ -14,6 +14,9 @@ export const CHANNEL = channelId('express-0');
 export const STREAM = streamId('5'.repeat(32));
 export const CONFIG = DEFAULT_STREAM_CONFIG;
 export const BASIN_CONFIG = { createStreamOnAppend: false, createStreamOnRead: false };
+
+/** Streams of this configuration, whatever their basin says. */
+export const planned = (config: StreamConfig, cipher?: StreamCipher) => () => ({ config, channel: CHANNEL, cipher });
 
 export const nonce = (n: number) => ownerNonce(n.toString(16).padStart(32, '0'));
 
