@@ -20,7 +20,7 @@ import { noTokens } from './no-tokens.ts';
 const cipher = await loadNodeCiphers();
 
 export interface VirtualOptions {
-  /** An answer of a store takes up to this long, half of it before it takes effect. */
+  /** An answer of a store takes up to this long, half of it before it takes effect; one in ten halves takes several times that. */
   readonly latencyMs?: number;
   readonly config?: Partial<CellConfig>;
   readonly storageClasses?: readonly StorageClass[];
@@ -55,7 +55,7 @@ export class VirtualStore {
       stores: ['a', 'b', 'c'].map((name) => new MemoryChunkStore({ zone: zoneId(`${storageClass}-${name}`), checksum: zlibChecksum })),
     }));
     const latency = this.dice.fork('latency');
-    const wait = (): Promise<void> => this.loop.sleep(latency.range(0, (options.latencyMs ?? 1) / 2));
+    const wait = (): Promise<void> => this.loop.sleep(latency.range(0, (options.latencyMs ?? 1) / 2) * (latency.chance(0.1) ? 8 : 1));
     const slow = { before: wait, after: wait };
     for (const store of [this.metadata, this.objects, ...this.#classes.flatMap(({ stores }) => stores)]) store.faults = slow;
   }
