@@ -1,0 +1,34 @@
+// `millrace start`: the server, as `npm start` runs it. Every flag is a setting of the environment, and wins over it.
+
+import { type Command, Option } from 'commander';
+
+interface Setting {
+  readonly flag: string;
+  readonly variable: string;
+  readonly meaning: string;
+}
+
+/** As README.md lists them; a test compares. A secret has no flag: others on the machine would see it. */
+const SETTINGS: readonly Setting[] = [
+  { flag: '--port <n>', variable: 'PORT', meaning: '0 picks a free one (default: 8080)' },
+  { flag: '--host <address>', variable: 'MILLRACE_HOST', meaning: 'address to listen on (default: 127.0.0.1)' },
+  { flag: '--data-dir <folder>', variable: 'MILLRACE_DATA_DIR', meaning: 'everything it keeps (default: .millrace)' },
+  { flag: '--backlog-mib <n>', variable: 'MILLRACE_BACKLOG_MIB', meaning: 'records that may wait for offload (default: 256)' },
+  { flag: '--auth <mode>', variable: 'MILLRACE_AUTH', meaning: 'whether access tokens are checked (default: off)' },
+];
+
+export function addStart(program: Command): void {
+  const start = program
+    .command('start')
+    .summary('run a server')
+    .description('Run a server in this process until Ctrl-C, which ends it well. Settings come from flags, then from the environment.');
+  const options = SETTINGS.map(({ flag, variable, meaning }) => ({ option: new Option(flag, meaning).env(variable), variable }));
+  for (const { option } of options) start.addOption(option);
+  start.action(async (values: Readonly<Record<string, string | undefined>>) => {
+    for (const { option, variable } of options) {
+      const value = values[option.attributeName()];
+      if (value !== undefined) process.env[variable] = value;
+    }
+    await import('../local/main.ts');
+  });
+}
