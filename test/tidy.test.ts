@@ -115,6 +115,21 @@ describe('layers', () => {
     expect(refused).toEqual([]);
   });
 
+  test('the command line reaches the store over HTTP alone; only `start` runs the server', () => {
+    const cli = product.filter((source) => source.path.startsWith('functions/cli/'));
+    expect(cli.length).toBeGreaterThan(10);
+    const beyond = cli.flatMap((source) =>
+      importsOf(source)
+        .map(({ specifier }) => targetOf(source.path, specifier))
+        .filter((target) => target !== undefined && !target.startsWith('functions/cli/'))
+        .map((target) => `${source.path}: ${target}`),
+    );
+    expect(beyond).toEqual([
+      'functions/cli/millrace.mjs: functions/local/node-version.mjs',
+      'functions/cli/start.ts: functions/local/main.ts',
+    ]);
+  });
+
   test('core imports its own files by relative paths', () => {
     const aliased = layered.filter(
       (source) => source.path.startsWith('core/') && importsOf(source).some((one) => one.specifier.startsWith('#')),

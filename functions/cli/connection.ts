@@ -112,9 +112,9 @@ export async function appendCommand(
 }
 
 function checkedUrl(text: string): string {
-  const withScheme = /^https?:\/\//.test(text) ? text : `http://${text}`;
+  const withScheme = text.includes('://') ? text : `http://${text}`;
   const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
-  if (url === undefined || url.hostname === '' || url.search !== '' || url.hash !== '') {
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') {
     throw usageError(`--url is "${text}"; it must be an address such as http://localhost:8080`);
   }
   if (url.username !== '' || url.password !== '') throw usageError('--url may hold no user and no password; a token goes by --token');
