@@ -15,6 +15,14 @@ const SETTINGS: readonly Setting[] = [
   { flag: '--data-dir <folder>', variable: 'MILLRACE_DATA_DIR', meaning: 'everything it keeps (default: .millrace)' },
   { flag: '--backlog-mib <n>', variable: 'MILLRACE_BACKLOG_MIB', meaning: 'records that may wait for offload (default: 256)' },
   { flag: '--auth <mode>', variable: 'MILLRACE_AUTH', meaning: 'whether access tokens are checked (default: off)' },
+  {
+    flag: '--revocation-secs <n>',
+    variable: 'MILLRACE_REVOCATION_SECS',
+    meaning: 'a revoked token is refused within this time (default: 10)',
+  },
+  { flag: '--basin-suffix <names>', variable: 'MILLRACE_BASIN_SUFFIX', meaning: 'host names below which each basin has its own' },
+  { flag: '--tls-cert <file>', variable: 'MILLRACE_TLS_CERT', meaning: 'PEM file; with it the port speaks TLS' },
+  { flag: '--tls-key <file>', variable: 'MILLRACE_TLS_KEY', meaning: 'PEM file of its key' },
 ];
 
 export function addStart(program: Command): void {
