@@ -7,6 +7,7 @@
 import { invariant } from '../base/invariant.ts';
 import type { RecordBatch } from '../format/record.ts';
 import type { ChannelState } from '../metadata/schema.ts';
+import type { HeldStream } from '../metadata/stored-bytes.ts';
 import type { AppendAck, AppendConditions, StreamRef } from '../model/append.ts';
 import { isDueToDeleteItself } from '../model/delete-on-empty.ts';
 import { refused, StoreError } from '../model/errors.ts';
@@ -193,6 +194,12 @@ export class Channel {
   /** The payload of a chunk that this owner knows to be committed and still holds. */
   heldChunk(epoch: Epoch, at: Position): Uint8Array | undefined {
     return this.#tenure?.backlog.payloadAt(epoch, at);
+  }
+
+  /** What memory holds of a stream now; undefined when it is not in memory: all of it is in segments, or elsewhere. */
+  held(streamId: StreamId): HeldStream | undefined {
+    const stream = this.#tenure?.streams.get(streamId);
+    return stream === undefined ? undefined : { frames: stream.heldFrames(), trimPoint: stream.committed.trimPoint };
   }
 
   /** Takes in M as a job left it, without waiting for the next renewal. */

@@ -117,6 +117,11 @@ export class ResidentStream {
     }
   }
 
+  /** Frames with records that memory holds now, oldest first. */
+  heldFrames(): readonly Frame[] {
+    return this.#frames.slice(this.#head);
+  }
+
   /** Frames from the one that holds `from`, about `bytesMax` of them. `from` is at least memoryStart. */
   framesFrom(from: SeqNum, bytesMax: number): Frame[] {
     const found: Frame[] = [];

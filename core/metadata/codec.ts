@@ -169,6 +169,7 @@ export function encodeState(state: StreamState): Fields {
     isSealed: state.isSealed,
     lastArrival: state.lastArrival,
     configured: configured && { version: configured.version, config: encodeStreamConfig(configured.config) },
+    storedBytes: state.storedBytes,
     compacting: compacting && { object: compacting.object, first: compacting.first, end: compacting.end },
     removedAt: state.removedAt,
   });
@@ -191,6 +192,7 @@ export function decodeState(item: Item): StreamState {
         'configured',
         configured && { version: configured.count('version'), config: decodeStreamConfig(configured.object('config')) },
       ),
+      ...optional('storedBytes', fields.optionalCount('storedBytes')),
       ...optional(
         'compacting',
         compacting && {

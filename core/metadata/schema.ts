@@ -85,6 +85,8 @@ export interface StreamState {
   readonly lastArrival?: number;
   /** The configuration, where it was changed since the stream was made: owners read it with the state, strongly. */
   readonly configured?: ConfiguredStream;
+  /** Metered bytes of its rows. Absent in a state that was written before they were summed up: the next change of rows sums them. */
+  readonly storedBytes?: number;
   /** The output of a compaction that runs, named before any row points to it. */
   readonly compacting?: Compaction;
   /** Milliseconds since 1970; the name is gone, and all rows with it. */

@@ -2,6 +2,8 @@
 //
 // Every change is one transaction over the state, the rows and the objects that they name; each may be asked for again.
 // Rules M7 to M10 are checked in transitions.ts.
+//
+//   U2  A stream's state says how many metered bytes its rows hold, and changes in the transaction that changes them.
 
 import { successor } from '../base/byte-order.ts';
 import { invariant } from '../base/invariant.ts';
@@ -17,8 +19,10 @@ import { checkRowAdded, checkRowsReplaced, checkRowUnlinked, checkState } from '
 
 /** Streams that one transaction of an offload takes: a state and a row each, and the object, stay below 100 writes. */
 export const OFFLOAD_PIECES_MAX = 40;
-/** Rows that one transaction unlinks or joins: a row, its object and a dead object each, and three more. */
+/** Rows that one transaction unlinks or joins: a row, its object and a dead object each, and four more. */
 export const UNLINK_ROWS_MAX = 32;
+/** Rows that are read at a time to sum them up. */
+const SUM_ROWS_PAGE = 1_000;
 
 export const NEW_STREAM_STATE: StreamState = {
   streamlet: 0 as StreamletNumber,
@@ -28,6 +32,7 @@ export const NEW_STREAM_STATE: StreamState = {
   token: '',
   trimPoint: 0 as SeqNum,
   isSealed: false,
+  storedBytes: 0,
 };
 
 /** What an offload's footer says of one stream: [first, end) was moved, and the facts that hold behind it. */
@@ -116,16 +121,34 @@ export class SegmentIndex {
   unlinkRows(streamId: StreamId, rows: readonly SegmentRow[]): Promise<number> {
     invariant(rows.length <= UNLINK_ROWS_MAX, 'M10: at most 32 rows are unlinked at once');
     return transact<number>(this.#store, async () => {
-      const state = (await this.readState(streamId, 'strong')) ?? NEW_STREAM_STATE;
+      const item = await this.#store.get(stateKey(streamId), 'strong');
+      const state = item === undefined ? NEW_STREAM_STATE : decodeState(item);
       const found = await Promise.all(rows.map(({ first }) => this.#store.get(rowKey(streamId, first), 'strong')));
       const current = found
         .flatMap((item) => (item === undefined ? [] : [decodeRow(item)]))
         .filter((row) => rows.some(({ first, object }) => first === row.first && object === row.object));
       for (const row of current) checkRowUnlinked(state, row);
+      if (current.length === 0) return { result: 0 };
+      const candidate = { ...state, storedBytes: (await this.storedBytes(streamId, state)) - sumOf(current) };
+      checkState(state, candidate);
+      const fewer = replace(stateKey(streamId), item?.fields, encodeState(candidate));
       const writes = current.map((row) => deleteRow(streamId, row));
       const counts = await this.objects.unlinked(current);
-      return counts === 'again' ? 'again' : { writes: [...writes, ...counts], result: current.length };
+      return counts === 'again' ? 'again' : { writes: [fewer, ...writes, ...counts], result: current.length };
     });
+  }
+
+  /** Metered bytes of the rows of a stream whose state is `state`. (U2) */
+  async storedBytes(streamId: StreamId, state: StreamState): Promise<number> {
+    if (state.storedBytes !== undefined) return state.storedBytes;
+    let sum = 0;
+    for (let from = 0 as SeqNum, isLast = false; !isLast; ) {
+      const rows = await this.rowsFrom(streamId, from, SUM_ROWS_PAGE, 'strong');
+      sum += sumOf(rows);
+      isLast = rows.length < SUM_ROWS_PAGE;
+      from = rows.at(-1)?.end ?? from;
+    }
+    return sum;
   }
 
   /** The row that holds `seqNum`; undefined when none does. */
@@ -186,8 +209,11 @@ export class SegmentIndex {
       const { first, end } = state.compacting;
       invariant(output.first === first && output.end === end, 'M10: a compaction keeps the range that it named');
       const found = await Promise.all(rows.map((row) => this.#store.get(rowKey(streamId, row.first), 'strong')));
-      if (!found.every((row, i) => row !== undefined && decodeRow(row).object === rows[i]?.object)) return { result: false };
-      const { compacting: _, ...candidate } = state;
+      const current = found.flatMap((row) => (row === undefined ? [] : [decodeRow(row)]));
+      if (current.length < rows.length || !current.every(({ object }, i) => object === rows[i]?.object)) return { result: false };
+      const { compacting: _, ...rest } = state;
+      const storedBytes = (await this.storedBytes(streamId, state)) - sumOf(current) + output.meteredBytes;
+      const candidate = { ...rest, storedBytes };
       checkState(state, candidate);
       const gone = rows.slice(1).map((row) => deleteRow(streamId, row));
       const [fewer, more] = [await this.objects.unlinked(rows), await this.objects.added(output.object, objectBytes, 1, 'complete')];
@@ -228,10 +254,11 @@ export class SegmentIndex {
         `offload ${object} goes on at ${piece.first} of stream ${piece.streamId}, which is offloaded to ${state.offloaded}`,
       );
     }
-    const candidate = advance(state, piece);
+    const row = piece.row && clip(piece.row, state.offloaded);
+    const storedBytes = (await this.storedBytes(piece.streamId, state)) + (row?.meteredBytes ?? 0);
+    const candidate = { ...advance(state, piece), storedBytes };
     checkState(state, candidate);
     const fields = encodeState(candidate);
-    const row = piece.row && clip(piece.row, state.offloaded);
     if (row === undefined && item !== undefined && isSame(state, candidate)) return nothing;
     const stateWrite = replace(stateKey(piece.streamId), item?.fields, fields);
     if (row === undefined) return { writes: [stateWrite], isRowAdded: false };
@@ -262,6 +289,10 @@ function advance(state: StreamState, { end, after }: OffloadedPiece): StreamStat
     isSealed: after.isSealed,
     ...(lastArrival === undefined ? {} : { lastArrival }),
   };
+}
+
+function sumOf(rows: readonly SegmentRow[]): number {
+  return rows.reduce((sum, { meteredBytes }) => sum + meteredBytes, 0);
 }
 
 function isSame(a: StreamState, b: StreamState): boolean {

@@ -172,6 +172,7 @@ export function checkState(current: StreamState, candidate: StreamState): void {
   invariant(!current.isSealed || candidate.tail === current.tail || !isSameStreamlet, 'M7: nothing follows a seal');
   invariant(current.removedAt === undefined || candidate.removedAt === current.removedAt, 'M7: removal is never undone');
   invariant(candidate.removedAt === undefined || candidate.isSealed, 'M7: only a sealed stream is removed');
+  invariant((candidate.storedBytes ?? 0) >= 0, 'U2: no more bytes are taken off a stream than its rows hold');
   const { compacting } = candidate;
   if (compacting === undefined || compacting === current.compacting) return;
   invariant(current.compacting === undefined, 'M7: at most one compaction of a stream runs');

@@ -2,13 +2,13 @@
 //
 //   Nothing that metadata refers to is deleted: chunks of [base, end) and beyond, objects that rows or a pending offload name,
 //   and the last seal of any log, for ever. What is named is there. States, bases and trim points only move forward. Rows hold all
-//   that is offloaded and not trimmed.
+//   that is offloaded and not trimmed, and a stream's state knows how many metered bytes they hold.
 
 import type { MemoryObjectStore } from '#core/adapters/memory/memory-object-store.ts';
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
 import { decodeChunk } from '#core/format/chunk.ts';
 import { decodeChannel, decodeObject, decodeRow, decodeState } from '#core/metadata/codec.ts';
-import type { ChannelState, StreamState } from '#core/metadata/schema.ts';
+import type { ChannelState, SegmentRow, StreamState } from '#core/metadata/schema.ts';
 import { channelId, type LogId, logName, type Position, type StreamId, type ZoneId } from '#core/model/ids.ts';
 import type { CommitResult, Item, Key, Write } from '#core/ports/metadata-store.ts';
 import type { Situations } from './situations.ts';
@@ -25,7 +25,7 @@ export class Audit {
   readonly #rows = new Map<string, string>();
   readonly #rowsOf = new Map<string, Set<string>>();
   /** What the rows of each stream hold, by partition and key. */
-  readonly #ranges = new Map<string, Map<string, { readonly first: number; readonly end: number }>>();
+  readonly #ranges = new Map<string, Map<string, Pick<SegmentRow, 'first' | 'end' | 'meteredBytes'>>>();
   /** Objects to which no row is added any more. */
   readonly #complete = new Set<string>();
   /** Last seals, also of logs that have long left M. */
@@ -79,9 +79,12 @@ export class Audit {
 
   /** The rows of a stream hold everything from its trim point to where its offload stands. */
   #covered(partition: string): void {
-    const { trimPoint = 0, offloaded = 0 } = this.#states.get(partition) ?? {};
+    const { trimPoint = 0, offloaded = 0, storedBytes = 0 } = this.#states.get(partition) ?? {};
+    const rows = [...(this.#ranges.get(partition)?.values() ?? [])].toSorted((a, b) => a.first - b.first);
+    const held = rows.reduce((sum, { meteredBytes }) => sum + meteredBytes, 0);
+    if (held !== storedBytes) this.#report('rows-sum', `the rows of ${partition} hold ${held} metered bytes, its state says ${storedBytes}`);
     let next: number = trimPoint;
-    for (const { first, end } of [...(this.#ranges.get(partition)?.values() ?? [])].toSorted((a, b) => a.first - b.first)) {
+    for (const { first, end } of rows) {
       if (first > next) break;
       next = Math.max(next, end);
     }
@@ -180,8 +183,8 @@ export class Audit {
       this.#ranges.get(key.partition)?.delete(name);
     }
     if (item === undefined) return;
-    const { object, first, end } = decodeRow(item);
-    this.#ranges.set(key.partition, (this.#ranges.get(key.partition) ?? new Map()).set(name, { first, end }));
+    const { object, first, end, meteredBytes } = decodeRow(item);
+    this.#ranges.set(key.partition, (this.#ranges.get(key.partition) ?? new Map()).set(name, { first, end, meteredBytes }));
     this.#rows.set(name, object);
     this.#rowsOf.set(object, (this.#rowsOf.get(object) ?? new Set()).add(name));
     if (!this.#objects.objects.has(object)) this.#report('named-is-there', `row ${name} names ${object}, which is not there`);

@@ -1,7 +1,7 @@
 import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
-import { decodeObject, decodeRow } from '#core/metadata/codec.ts';
-import { ROW_PREFIX, type SegmentRow, streamPartition } from '#core/metadata/schema.ts';
+import { decodeObject, decodeRow, decodeState } from '#core/metadata/codec.ts';
+import { ROW_PREFIX, type SegmentRow, stateKey, streamPartition } from '#core/metadata/schema.ts';
 import { OFFLOAD_PIECES_MAX, type OffloadedPiece, UNLINK_ROWS_MAX } from '#core/metadata/segment-index.ts';
 import { type SeqNum, seqNum, streamId } from '#core/model/ids.ts';
 import { beforeNextCommit, loseAnswers, piece, row, STREAM, type World, world } from './support.ts';
@@ -14,8 +14,11 @@ function rowsOf({ store }: World): SegmentRow[] {
     .sort((a, b) => a.first - b.first);
 }
 
-/** M9, counted from nothing: each object's count is the number of rows that name it. */
+/** M9, counted from nothing: each object's count is the number of rows that name it. U2: so is the state's sum of their bytes. */
 function expectCounts(made: World): void {
+  const state = made.store.items().find(({ partition, sort }) => partition === streamPartition(STREAM) && sort === 'state');
+  const storedBytes = rowsOf(made).reduce((sum, { meteredBytes }) => sum + meteredBytes, 0);
+  if (state !== undefined) expect(decodeState(state).storedBytes).toBe(storedBytes);
   const counts = new Map<string, number>();
   for (const { object } of rowsOf(made)) counts.set(object, (counts.get(object) ?? 0) + 1);
   const dead = new Set(made.store.items().flatMap(({ partition, sort }) => (partition === 'dead-objects' ? [sort.slice(17)] : [])));
@@ -241,6 +244,27 @@ describe('SegmentIndex', () => {
   });
 
   const joined = { object: 'joined', first: seqNum(0), end: seqNum(20) };
+  test('U2: the state knows what its rows hold through offload, trim and compaction, also one that never summed them', async () => {
+    const made = world();
+    const { segments } = made.repository;
+    const sum = async () => (await segments.readState(STREAM, 'strong'))?.storedBytes;
+    await apply(made, piece(0, 5, 'a'));
+    await apply(made, piece(5, 9, 'b'));
+    expect(await sum()).toBe(20);
+    await made.store.commit([{ kind: 'update', key: stateKey(STREAM), set: { storedBytes: undefined } }]);
+    expect(await sum()).toBeUndefined();
+    await apply(made, piece(9, 12, 'c'));
+    expect(await sum()).toBe(30);
+    await segments.raiseTrimPoint(STREAM, seqNum(5));
+    await made.store.commit([{ kind: 'update', key: stateKey(STREAM), set: { storedBytes: undefined } }]);
+    expect(await segments.unlinkRows(STREAM, rowsOf(made).slice(0, 1))).toBe(1);
+    expect(await sum()).toBe(20);
+    await segments.startCompaction(STREAM, { object: 'joined', first: seqNum(5), end: seqNum(12) });
+    expect(await segments.finishCompaction(STREAM, rowsOf(made), { ...row(5, 12, 'joined'), meteredBytes: 19 }, 100)).toBe(true);
+    expect(await sum()).toBe(19);
+    expectCounts(made);
+  });
+
   test('M10: a compaction puts one row in the place of several, and their objects die', async () => {
     const made = world();
     const { segments } = made.repository;
