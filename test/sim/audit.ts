@@ -82,7 +82,8 @@ export class Audit {
     const { trimPoint = 0, offloaded = 0, storedBytes = 0 } = this.#states.get(partition) ?? {};
     const rows = [...(this.#ranges.get(partition)?.values() ?? [])].toSorted((a, b) => a.first - b.first);
     const held = rows.reduce((sum, { meteredBytes }) => sum + meteredBytes, 0);
-    if (held !== storedBytes) this.#report('rows-sum', `the rows of ${partition} hold ${held} metered bytes, its state says ${storedBytes}`);
+    if (held !== storedBytes)
+      this.#report('rows-sum', `the rows of ${partition} hold ${held} metered bytes, its state says ${storedBytes}`);
     let next: number = trimPoint;
     for (const { first, end } of rows) {
       if (first > next) break;
