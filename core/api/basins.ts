@@ -22,15 +22,18 @@ export interface Provisioned<T> {
 
 export class Basins {
   readonly #names: ServiceDeps['names']['basins'];
+  readonly #meter: ServiceDeps['meter'];
   readonly #settings: ServiceSettings;
 
   constructor(deps: ServiceDeps, settings: ServiceSettings) {
     this.#names = deps.names.basins;
+    this.#meter = deps.meter;
     this.#settings = settings;
   }
 
   async list(page: Page): Promise<{ readonly items: readonly BasinInfo[]; readonly hasMore: boolean }> {
     const { basins, hasMore } = await this.#names.list(page);
+    this.#meter.operation('list-basins');
     return { items: basins, hasMore };
   }
 
@@ -38,6 +41,7 @@ export class Basins {
   async create(name: string, config: BasinConfig, location?: string, requestToken?: string): Promise<Provisioned<BasinInfo>> {
     this.#check(config, location);
     const { basin, outcome } = await this.#names.create(name, config, requestKey(requestToken, config));
+    this.#meter.operation('create-basin');
     return { info: basin, outcome };
   }
 
@@ -45,6 +49,7 @@ export class Basins {
   async ensure(name: string, config: BasinConfig, location?: string, mayUpdate?: () => void): Promise<Provisioned<BasinInfo>> {
     this.#check(config, location);
     const { basin, outcome } = await this.#names.ensure(name, config, mayUpdate);
+    this.#meter.operation(outcome === 'updated' ? 'reconfigure-basin' : 'create-basin');
     return { info: basin, outcome };
   }
 
@@ -52,17 +57,21 @@ export class Basins {
   async get(name: string): Promise<BasinInfo> {
     const found = await this.#names.get(name);
     if (found === undefined) throw refused('basin_not_found', `basin "${name}" not found`);
+    this.#meter.operation('get-basin-config', name);
     return found;
   }
 
   async reconfigure(name: string, patch: BasinReconfiguration): Promise<BasinConfig> {
     checkStreamConfig(patch.defaultStreamConfig ?? {}, this.#settings);
-    return (await this.#names.configure(name, (current) => reconfigureBasin(current, patch))).config;
+    const { config } = await this.#names.configure(name, (current) => reconfigureBasin(current, patch));
+    this.#meter.operation('reconfigure-basin');
+    return config;
   }
 
   /** Resolves once the deletion is on record; again: the same. The streams go in the background. */
   async delete(name: string): Promise<void> {
     await this.#names.markDeleted(name);
+    this.#meter.operation('delete-basin');
   }
 
   #check(config: BasinConfig, location = this.#settings.location): void {

@@ -12,6 +12,7 @@ import type { Cipher } from '../ports/cipher.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
 import type { StreamTail } from '../ports/tail.ts';
+import type { Meter } from './usage/meter.ts';
 
 export type BasinInfo = Schema.BasinInfo;
 export type StreamInfo = Schema.StreamInfo;
@@ -69,6 +70,8 @@ export interface ServiceDeps {
   place(storageClass: StorageClass): ChannelId;
   /** The class that a channel serves; undefined: it is not one of this deployment. */
   servingClass(channel: ChannelId): StorageClass | undefined;
+  /** Counts what succeeded. */
+  readonly meter: Meter;
   readonly clock: Clock;
   readonly cipher: Cipher;
   /** Where the nonces of encrypted records come from. */

@@ -11,7 +11,7 @@ import { returnBatchMemory } from '../format/batch-memory.ts';
 import { RecordEncryption } from '../format/encrypted-record.ts';
 import type { RecordBatch } from '../format/record.ts';
 import { type StreamInfo, streamRef } from '../metadata/schema.ts';
-import type { AppendAck, AppendConditions } from '../model/append.ts';
+import type { AppendAck, AppendConditions, StreamRef } from '../model/append.ts';
 import { refused, StoreError } from '../model/errors.ts';
 import type { StreamPosition } from '../model/ids.ts';
 import { UNARY_WAIT_SECS_MAX } from '../model/limits.ts';
@@ -21,6 +21,7 @@ import { requireKey } from './customer-key.ts';
 import { DecryptingRead } from './decrypting-read.ts';
 import type { ReadMode, ReadSession, ServiceDeps, SharedFate } from './deps.ts';
 import { Streams, type StreamTarget } from './streams.ts';
+import { CountedAppends, countedRead } from './usage/counted.ts';
 
 export interface AppendSession {
   /** Batches take effect in the order of calls; after one failed, all behind it fail without an effect. */
@@ -45,10 +46,13 @@ export class Service {
   }
 
   /** The plain batch stays: should the name stand for another stream by now, it is encrypted once more. */
-  #appendTo(info: StreamInfo, target: StreamTarget, batch: RecordBatch, conditions: AppendConditions): Promise<AppendAck> {
+  async #appendTo(info: StreamInfo, target: StreamTarget, batch: RecordBatch, conditions: AppendConditions): Promise<AppendAck> {
     const { channels, random } = this.#deps;
+    const ref = streamRef(info);
     const encrypted = this.#encryption(info, target)?.encrypt(batch, random) ?? batch;
-    return channels.append(streamRef(info), encrypted, conditions);
+    const ack = await channels.append(ref, encrypted, conditions);
+    this.#counted(ref).acknowledged(batch);
+    return ack;
   }
 
   /**
@@ -62,6 +66,7 @@ export class Service {
     const ref = streamRef(info);
     const encryption = this.#encryption(info, target);
     const fate: SharedFate = {};
+    const counted = this.#counted(ref);
     return {
       submit: async (batch, conditions) => {
         if (fate.failed !== undefined) throw refused((await fate.failed).code, 'an earlier batch of this session failed');
@@ -72,7 +77,9 @@ export class Service {
           throw error;
         }
         const given = encryption === undefined ? batch : this.#encryptFor(fate, encryption, batch);
-        return channels.append(ref, given, conditions, fate);
+        const ack = await channels.append(ref, given, conditions, fate);
+        counted.acknowledged(batch);
+        return ack;
       },
       room: (signal) => channels.room(ref, signal),
     };
@@ -82,7 +89,9 @@ export class Service {
     return this.streams.withStream(target, 'tail', async (info) => {
       const tail = await this.#deps.channels.tail(streamRef(info));
       try {
-        return await tail.position();
+        const position = await tail.position();
+        this.#deps.meter.operation('check-tail', target.basin);
+        return position;
       } finally {
         tail.release();
       }
@@ -94,11 +103,17 @@ export class Service {
     if (read.start.kind === 'timestamp' && read.until !== undefined && read.start.timestamp >= read.until) {
       return Promise.reject(refused('invalid', 'a read starts before it ends: `timestamp` must be less than `until`'));
     }
-    return this.streams.withStream(target, 'read', (info) => {
+    return this.streams.withStream(target, 'read', async (info) => {
       const encryption = this.#encryption(info, target);
-      const opening = this.#deps.openRead(streamRef(info), mode === 'unary' ? unaryRequest(read) : read, mode);
-      return encryption === undefined ? opening : opening.then((session) => new DecryptingRead(session, encryption, mode));
+      const opened = await this.#deps.openRead(streamRef(info), mode === 'unary' ? unaryRequest(read) : read, mode);
+      const session = encryption === undefined ? opened : new DecryptingRead(opened, encryption, mode);
+      return countedRead(session, this.#deps.meter.basin(target.basin), mode === 'unary' ? 'unary' : 'streaming');
     });
+  }
+
+  #counted({ basin, streamId, channel, config }: StreamRef): CountedAppends {
+    const { meter, servingClass } = this.#deps;
+    return new CountedAppends(meter, basin, streamId, servingClass(channel) ?? config.storageClass);
   }
 
   /** Undefined for a stream without a cipher, whatever key the request brings. @throws StoreError `bad_header` */

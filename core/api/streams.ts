@@ -64,6 +64,7 @@ export class Streams {
     if (streams.length === 0 && (await names.basins.get(basin)) === undefined) {
       throw refused('basin_not_found', `basin "${basin}" not found`);
     }
+    this.#deps.meter.operation('list-streams', basin);
     return { items: streams, hasMore };
   }
 
@@ -72,6 +73,7 @@ export class Streams {
     checkStreamConfig(request, this.#settings);
     this.#cache.forget(basin, name);
     const { stream, outcome } = await this.#deps.names.streams.create(basin, name, (its) => this.#plan(its, request), key);
+    this.#deps.meter.operation('create-stream', basin);
     return { info: stream, outcome };
   }
 
@@ -82,13 +84,16 @@ export class Streams {
       const { stream, outcome } = await this.#deps.names.streams.ensure(basin, name, (its) => this.#plan(its, request), mayUpdate);
       // Also where nothing changed: whoever changed it may not have lived to tell the owner.
       if (outcome !== 'created') await this.#tellOwner(stream);
+      this.#deps.meter.operation(outcome === 'updated' ? 'reconfigure-stream' : 'create-stream', basin);
       return { info: stream, outcome };
     });
   }
 
   /** As the metadata store has it now. @throws StoreError `stream_not_found`, `basin_not_found`, `…_deletion_pending` */
-  get(basin: string, name: string): Promise<StreamInfo> {
-    return this.#deps.names.streams.resolve(basin, name);
+  async get(basin: string, name: string): Promise<StreamInfo> {
+    const found = await this.#deps.names.streams.resolve(basin, name);
+    this.#deps.meter.operation('get-stream-config', basin);
+    return found;
   }
 
   /** One that is being deleted is still told. @throws StoreError `stream_not_found`, `basin_not_found`, `basin_deletion_pending` */
@@ -109,6 +114,7 @@ export class Streams {
         return config;
       });
       await this.#tellOwner(changed);
+      this.#deps.meter.operation('reconfigure-stream', basin);
       return changed.config;
     });
   }
@@ -134,6 +140,8 @@ export class Streams {
       await channels.deleteStream(streamRef(found));
       try {
         await names.streams.markDeleting(basin, name, found.streamId);
+        this.#deps.meter.operation('delete-stream', basin);
+        this.#deps.meter.changed(found.streamId);
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;
         // Somebody else has carried the deletion through since the seal.

@@ -3,6 +3,7 @@
 // One failed run is told and tried again at the next tick: every job is resumable, and safe when run twice at once.
 
 import type { Access } from '../api/access/access.ts';
+import type { Meter } from '../api/usage/meter.ts';
 import { InvariantError } from '../base/invariant.ts';
 import type { Repository } from '../metadata/repository.ts';
 import { StoreError } from '../model/errors.ts';
@@ -20,9 +21,16 @@ export class Background {
   readonly #stop = new AbortController();
   #running: Promise<void>[] = [];
 
-  constructor(ports: CellPorts, config: CellConfig, repository: Repository, channels: readonly OwnedChannel[], access: Access) {
+  constructor(
+    ports: CellPorts,
+    config: CellConfig,
+    repository: Repository,
+    channels: readonly OwnedChannel[],
+    access: Access,
+    meter: Meter,
+  ) {
     this.#ports = ports;
-    this.#jobs = [...listJobs(ports, config, repository, channels), ...accessJobs(access, config, repository)];
+    this.#jobs = [...listJobs(ports, config, repository, channels, meter), ...accessJobs(access, config, repository)];
   }
 
   /** Again: nothing. */

@@ -4,6 +4,7 @@ import { Access } from '../api/access/access.ts';
 import { Tokens } from '../api/access/tokens.ts';
 import type { ServiceSettings } from '../api/basins.ts';
 import { Service } from '../api/service.ts';
+import { Meter } from '../api/usage/meter.ts';
 import { Channel } from '../channel/channel.ts';
 import type { Proof } from '../channel/takeover.ts';
 import { createChunkLogs } from '../chunk/logs.ts';
@@ -27,6 +28,7 @@ import { openRead } from '../reader/read-session.ts';
 import { READER_LIMITS } from '../reader/reader-limits.ts';
 import { Background } from './background.ts';
 import type { CellConfig, ChunkStoreKind } from './config.ts';
+import { flushUsage } from './usage-jobs.ts';
 
 /** The zones of one kind of chunk store, and which storage class is kept in them. */
 export interface ZoneSet {
@@ -160,6 +162,7 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
   const repository = new Repository(ports.metadata, clock, random);
   const channels = createChannels(ports, config, repository);
   const settings = { location: config.location, storageClasses: channels.map(({ storageClass }) => storageClass) };
+  const meter = new Meter(clock, random, config.usage);
   const budget = new ReadBudget(clock, READER_LIMITS.allReadsBytesMax, READER_LIMITS.roomWaitMs);
   const service = new Service(
     {
@@ -167,6 +170,7 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
       clock,
       cipher,
       random,
+      meter,
       place: (storageClass) => place(channels, storageClass),
       servingClass: (channel) => channels.find(({ id }) => id === channel)?.storageClass,
       channels: {
@@ -185,8 +189,8 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
   );
   const { authority } = ports;
   const access = new Access({ authority, tokens: repository.accessTokens, clock }, config.access);
-  const tokens = new Tokens({ authority, tokens: repository.accessTokens, revocations: access.revocations, clock, random });
-  const background = new Background(ports, config, repository, channels, access);
+  const tokens = new Tokens({ authority, tokens: repository.accessTokens, revocations: access.revocations, clock, random, meter });
+  const background = new Background(ports, config, repository, channels, access, meter);
   return {
     settings,
     service,
@@ -205,6 +209,11 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
     async close() {
       await background.stop();
       await Promise.all(channels.map(({ channel }) => channel.close()));
+      // Whatever it is that keeps usage from being written, the process ends.
+      await flushUsage({ ports, config, repository, meter, channels }, true).catch((error: unknown) => {
+        if (!(error instanceof StoreError)) throw error;
+        ports.trace.event('job.failed', { job: 'usage', code: error.code, message: error.message });
+      });
     },
   };
 }

@@ -59,6 +59,20 @@ export interface CellConfig {
     readonly compact: number;
     readonly sweep: number;
     readonly delete: number;
+    readonly usage: number;
+    readonly measure: number;
+  };
+  readonly usage: {
+    /** What is counted is written this often, sooner near a bound: a crash loses what was counted since. */
+    readonly flushMs: number;
+    /** Minutes of any basin that are counted in memory, about half a KiB each. */
+    readonly minutesMax: number;
+    /** Streams whose storage changed and is to be sampled, or was sampled in this hour. */
+    readonly streamsMax: number;
+    /** What basins store is added up anew this long after it was. */
+    readonly measureMs: number;
+    /** Metrics reach back 30 days; what is older than this may go. */
+    readonly keptDays: number;
   };
   readonly jobBudgetMs: number;
   /** For jobs that walk over all streams, a part a run: they must not take the processor from appends. */
@@ -88,7 +102,8 @@ export const DEFAULT_CELL_CONFIG: CellConfig = {
   },
   retryDelayMs: { min: 10, max: 1_000 },
   offload: { backlogBytesMin: 16 * MIB, ageMsMin: 2_000, runBytesMax: 32 * MIB },
-  everyMs: { offload: 100, gc: 500, trim: 5_000, compact: 5_000, sweep: 60_000, delete: 1_000 },
+  everyMs: { offload: 100, gc: 500, trim: 5_000, compact: 5_000, sweep: 60_000, delete: 1_000, usage: 1_000, measure: 5_000 },
+  usage: { flushMs: 5_000, minutesMax: 20_000, streamsMax: 10_000, measureMs: 60_000, keptDays: 40 },
   jobBudgetMs: 5_000,
   walkBudgetMs: 200,
   readPlanAgeMs: 60_000,

@@ -1,19 +1,21 @@
 // What the background of an embedded cell does, how often, and with which budget. The jobs themselves know nothing of this.
 
+import type { Meter } from '../api/usage/meter.ts';
 import { runCompact } from '../jobs/compact.ts';
 import { runDelete } from '../jobs/delete.ts';
 import { runChunkGc, runObjectGc } from '../jobs/gc.ts';
 import { runOffload } from '../jobs/offload.ts';
 import { type ObjectCursor, runSweepLogs, runSweepObjects } from '../jobs/sweep.ts';
-import { type EmptyStreams, runTrim } from '../jobs/trim.ts';
+import { type EmptyStreams, runTrim, type UnlinkedPort } from '../jobs/trim.ts';
 import type { StreamCursor } from '../jobs/walk-streams.ts';
 import type { Repository } from '../metadata/repository.ts';
 import type { StreamRef } from '../model/append.ts';
 import { refused, StoreError } from '../model/errors.ts';
-import type { Epoch, Position, ZoneId } from '../model/ids.ts';
+import type { Epoch, Position, StreamId, ZoneId } from '../model/ids.ts';
 import type { CellPorts, OwnedChannel } from './cell.ts';
 import type { CellConfig } from './config.ts';
 import { readingHeld } from './held-chunks.ts';
+import { usageJobs } from './usage-jobs.ts';
 
 export interface Job {
   readonly name: string;
@@ -27,10 +29,17 @@ interface Context {
   readonly ports: CellPorts;
   readonly config: CellConfig;
   readonly repository: Repository;
+  readonly meter: Meter;
 }
 
-export function listJobs(ports: CellPorts, config: CellConfig, repository: Repository, channels: readonly OwnedChannel[]): readonly Job[] {
-  const context = { ports, config, repository };
+export function listJobs(
+  ports: CellPorts,
+  config: CellConfig,
+  repository: Repository,
+  channels: readonly OwnedChannel[],
+  meter: Meter,
+): readonly Job[] {
+  const context = { ports, config, repository, meter };
   const perChannel = channels.flatMap((owned) => [offloadJob(context, owned), chunkGcJob(context, owned), sweepJob(context, owned)]);
   return [
     ...perChannel,
@@ -42,6 +51,7 @@ export function listJobs(ports: CellPorts, config: CellConfig, repository: Repos
     walkJob(context, 'compact', config.everyMs.compact, runCompact),
     deletionJob(context, channels),
     zoneJob(context, channels),
+    ...usageJobs({ ...context, channels }),
   ];
 }
 
@@ -135,25 +145,26 @@ function emptyStreams({ config }: Context, channels: readonly OwnedChannel[]): E
 }
 
 type Walk = (
-  ports: CellPorts & Pick<Context, 'repository'>,
+  ports: CellPorts & Pick<Context, 'repository'> & UnlinkedPort,
   request: { readonly cursor?: StreamCursor },
   budgetMs: number,
 ) => Promise<{ readonly cursor?: StreamCursor }>;
 
 /** A job that walks over all streams, a part a run: each run goes on where the last one stopped. */
-function walkJob({ config, ports, repository }: Context, name: string, everyMs: number, run: Walk): Job {
+function walkJob({ config, ports, repository, meter }: Context, name: string, everyMs: number, run: Walk): Job {
   let cursor: StreamCursor | undefined;
   return {
     name,
     everyMs,
     async run() {
-      const report = await run({ ...ports, repository }, cursor === undefined ? {} : { cursor }, config.walkBudgetMs);
+      const unlinked = (streamId: StreamId): void => meter.changed(streamId);
+      const report = await run({ ...ports, repository, unlinked }, cursor === undefined ? {} : { cursor }, config.walkBudgetMs);
       cursor = report.cursor;
     },
   };
 }
 
-function deletionJob({ ports, repository, config }: Context, channels: readonly OwnedChannel[]): Job {
+function deletionJob({ ports, repository, config, meter }: Context, channels: readonly OwnedChannel[]): Job {
   const seal = async (ref: StreamRef): Promise<void> => {
     const owned = channels.find(({ id }) => id === ref.channel);
     if (owned === undefined) throw refused('unavailable', `channel ${ref.channel} is not served here`);
@@ -163,7 +174,8 @@ function deletionJob({ ports, repository, config }: Context, channels: readonly 
     name: 'delete',
     everyMs: config.everyMs.delete,
     async run() {
-      await runDelete({ ...ports, repository, seal }, {}, config.jobBudgetMs);
+      const unlinked = (streamId: StreamId): void => meter.changed(streamId);
+      await runDelete({ ...ports, repository, seal, unlinked }, {}, config.jobBudgetMs);
     },
   };
 }

@@ -28,6 +28,15 @@ interface HeldChunk extends CommittedChunk {
   readonly bytes: number;
 }
 
+/** How far offload may go, in the owner's word. */
+export interface OffloadHint {
+  readonly epoch: Epoch;
+  readonly to: Position;
+  readonly backlogBytes: number;
+  /** How long the oldest of it has been committed. */
+  readonly ageMs: number;
+}
+
 /** First position of each log that is not offloaded; a log that is gone is offloaded whole. */
 export type Bases = ReadonlyMap<Epoch, Position>;
 

@@ -11,9 +11,10 @@ import type { HeldStream } from '../metadata/stored-bytes.ts';
 import type { AppendAck, AppendConditions, StreamRef } from '../model/append.ts';
 import { isDueToDeleteItself } from '../model/delete-on-empty.ts';
 import { refused, StoreError } from '../model/errors.ts';
-import type { Epoch, Position } from '../model/ids.ts';
+import type { Epoch, Position, StreamId } from '../model/ids.ts';
 import type { Timer } from '../ports/clock.ts';
 import type { StreamTail } from '../ports/tail.ts';
+import type { OffloadHint } from './backlog.ts';
 import { ChannelTail } from './channel-tail.ts';
 import type { ChannelConfig, ChannelDeps } from './deps.ts';
 import { Patience } from './patience.ts';
@@ -22,15 +23,6 @@ import type { ResidentStream } from './resident-stream.ts';
 import { basesOf, type OwnClaim, type Proof, takeOver } from './takeover.ts';
 import type { Tenure } from './tenure.ts';
 import { type AppendSession, Turns } from './turns.ts';
-
-/** How far offload may go, in the owner's word. */
-export interface OffloadHint {
-  readonly epoch: Epoch;
-  readonly to: Position;
-  readonly backlogBytes: number;
-  /** How long the oldest of it has been committed. */
-  readonly ageMs: number;
-}
 
 export class Channel {
   readonly #deps: ChannelDeps;

@@ -10,7 +10,7 @@ import { type DeletingStream, type StreamInfo, type StreamState, streamRef } fro
 import type { StreamRef } from '../model/append.ts';
 import type { StreamId } from '../model/ids.ts';
 import { deadlineOf, type JobPorts, type Report } from './job-ports.ts';
-import { unlinkBelowTrimPoint } from './trim.ts';
+import { type UnlinkedPort, unlinkBelowTrimPoint } from './trim.ts';
 
 export interface DeleteReport extends Report {
   readonly streamsMarked: number;
@@ -19,10 +19,11 @@ export interface DeleteReport extends Report {
   readonly basinsRemoved: number;
 }
 
-type Ports = Pick<JobPorts, 'repository' | 'clock' | 'trace'> & {
-  /** Asks the stream's channel to seal it; resolves once that is committed. Absent: someone else does. */
-  readonly seal?: (ref: StreamRef) => Promise<void>;
-};
+type Ports = Pick<JobPorts, 'repository' | 'clock' | 'trace'> &
+  UnlinkedPort & {
+    /** Asks the stream's channel to seal it; resolves once that is committed. Absent: someone else does. */
+    readonly seal?: (ref: StreamRef) => Promise<void>;
+  };
 
 const PAGE = 100;
 /** Streams that are marked, sealed or removed at a time: each is a commit, and commits of one moment share a write. */

@@ -39,8 +39,13 @@ export interface EmptyStreams {
   seal(ref: StreamRef, createdAt: number): Promise<boolean>;
 }
 
+/** Told of each stream that lost rows: it stores less. */
+export interface UnlinkedPort {
+  readonly unlinked?: (streamId: StreamId) => void;
+}
+
 /** Without `emptyStreams`, none deletes itself. */
-type Ports = Pick<JobPorts, 'repository' | 'clock' | 'trace'> & { readonly emptyStreams?: EmptyStreams };
+type Ports = Pick<JobPorts, 'repository' | 'clock' | 'trace'> & UnlinkedPort & { readonly emptyStreams?: EmptyStreams };
 
 export async function runTrim(ports: Ports, request: TrimRequest, budgetMs: number): Promise<TrimReport> {
   const isOver = deadlineOf(ports, budgetMs);
@@ -122,7 +127,7 @@ async function expiredEnd(ports: Ports, streamId: StreamId, first: readonly Segm
 
 /** Unlinks rows of a stream that lie wholly below its trim point. Returns how many. */
 export async function unlinkBelowTrimPoint(
-  ports: Pick<JobPorts, 'repository'>,
+  ports: Pick<JobPorts, 'repository'> & UnlinkedPort,
   streamId: StreamId,
   isOver: () => boolean,
 ): Promise<number> {
@@ -139,6 +144,7 @@ export async function unlinkBelowTrimPoint(
       'G5: only what is trimmed on record is unlinked',
     );
     const went = await segments.unlinkRows(streamId, below);
+    if (went > 0) ports.unlinked?.(streamId);
     unlinked += went;
     if (below.length < rows.length || rows.length < UNLINK_ROWS_MAX || isOver()) return unlinked;
   }

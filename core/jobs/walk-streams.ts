@@ -12,7 +12,7 @@ export interface StreamCursor {
 const PAGE = 100;
 
 /**
- * Calls `visit` for each stream behind `cursor`, in the order of names.
+ * Calls `visit` for each stream behind `cursor`, in the order of names, and `left` for each basin once all of its streams were visited.
  *
  * @returns where to go on; undefined when every stream was visited: begin again.
  */
@@ -21,26 +21,28 @@ export async function walkStreams(
   cursor: StreamCursor | undefined,
   isOver: () => boolean,
   visit: (stream: StreamInfo) => Promise<void>,
+  left: (basin: string) => Promise<void> = async () => undefined,
 ): Promise<StreamCursor | undefined> {
   let at = cursor;
   // Streams that are left of the basin where the last run stopped, then basin after basin.
-  if (
-    at !== undefined &&
-    (await walkBasin(repository, at.basin, at.name, isOver, visit, (name) => {
-      at = { basin: at?.basin ?? '', name };
-    }))
-  ) {
-    return at;
+  if (cursor !== undefined) {
+    const stopped = await walkBasin(repository, cursor.basin, cursor.name, isOver, visit, (name) => {
+      at = { basin: cursor.basin, name };
+    });
+    if (stopped) return at;
+    await left(cursor.basin);
   }
   let startAfter = cursor?.basin ?? '';
   for (;;) {
     const { basins, hasMore } = await repository.basins.list({ startAfter, limit: PAGE });
     for (const { name: basin } of basins) {
       at = { basin, name: '' };
+      if (isOver()) return at;
       const stopped = await walkBasin(repository, basin, '', isOver, visit, (name) => {
         at = { basin, name };
       });
       if (stopped) return at;
+      await left(basin);
       startAfter = basin;
     }
     if (!hasMore) return undefined;

@@ -84,6 +84,19 @@ export class FieldReader {
     });
   }
 
+  /** Safe integers from 0. */
+  counts(name: string): readonly number[] {
+    return this.#asArray(name).map((value) => {
+      if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw this.damaged(name, 'a list of numbers');
+      return value;
+    });
+  }
+
+  /** The names of all fields. */
+  names(): readonly string[] {
+    return Object.keys(this.#fields);
+  }
+
   damaged(name: string, expected: string): StoreError {
     return corruptItem(this.#item, `field "${name}" is not ${expected}`);
   }

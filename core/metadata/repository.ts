@@ -10,6 +10,7 @@ import { ChannelRegister } from './channel-register.ts';
 import { Doubt } from './doubt.ts';
 import { SegmentIndex } from './segment-index.ts';
 import { Streams } from './streams.ts';
+import { Usage } from './usage.ts';
 
 export class Repository {
   readonly basins: Basins;
@@ -17,6 +18,7 @@ export class Repository {
   readonly segments: SegmentIndex;
   readonly accessTokens: AccessTokens;
   readonly doubt: Doubt;
+  readonly usage: Usage;
   readonly #store: MetadataStore;
 
   constructor(store: MetadataStore, clock: Clock, random: Random) {
@@ -25,6 +27,7 @@ export class Repository {
     this.streams = new Streams(store, clock, random);
     this.doubt = new Doubt(store);
     this.accessTokens = new AccessTokens(store, clock);
+    this.usage = new Usage(store);
     this.segments = new SegmentIndex(store, clock);
   }
 

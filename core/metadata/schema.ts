@@ -17,6 +17,11 @@
 // | access token   | access-tokens           | <token id>              | api: issue                                  | revocation, purge   |
 // | revoked token  | revoked-tokens          | <ms, 16>/<secret's id>  | api: revoke                                 | purge               |
 // | doubt          | doubt                   | sweep                   | sweep                                       | a person            |
+// | use of account | usage-account           | <hour, 8>/<id>          | flush of usage: its own ids, again and again | purge of usage      |
+// | use of a basin | usage/<basin>           | <hour, 8>/<id>          | the same                                    | purge of usage      |
+// | stream storage | usage-stream/<stream id>| <hour, 8>/<id>          | the same                                    | purge of usage      |
+// | basin storage  | usage-storage/<basin>   | <hour, 8>               | measuring of storage                        | purge of usage      |
+// | day of usage   | usage-days              | <day, 6>/<kind>/<name>  | with the first item of a day of any of these | purge of usage      |
 // | tie            | data-folder             | identity                | host, at each start (adapters/node)         | nobody              |
 //
 // M is alone in its transactions. A stream's state outlives the stream by the purge age, marked `removedAt`: an offload
@@ -275,7 +280,7 @@ function named<T>(names: Readonly<Record<Optional<T>, true>>, more: readonly str
 /** Fields that an item may be without, and may come to have. */
 const BASIN_OPTIONAL = named<BasinInfo>({ deletedAt: true, requestKey: true, mark: true });
 const STREAM_OPTIONAL = named<StreamInfo>({ deletedAt: true, requestKey: true, cipher: true }, ['configVersion']);
-const STATE_OPTIONAL = named<StreamState>({ lastArrival: true, configured: true, compacting: true, removedAt: true });
+const STATE_OPTIONAL = named<StreamState>({ lastArrival: true, configured: true, storedBytes: true, compacting: true, removedAt: true });
 const NONE: readonly string[] = [];
 
 /** Whoever replaces an item that it has read says of each of these whether it was there. A new one does not compile until it is named. */

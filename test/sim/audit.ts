@@ -9,6 +9,7 @@ import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
 import { decodeChunk } from '#core/format/chunk.ts';
 import { decodeChannel, decodeObject, decodeRow, decodeState } from '#core/metadata/codec.ts';
 import type { ChannelState, SegmentRow, StreamState } from '#core/metadata/schema.ts';
+import { decodeUsageHour } from '#core/metadata/usage-codec.ts';
 import { channelId, type LogId, logName, type Position, type StreamId, type ZoneId } from '#core/model/ids.ts';
 import type { CommitResult, Item, Key, Write } from '#core/ports/metadata-store.ts';
 import type { Situations } from './situations.ts';
@@ -36,6 +37,8 @@ export class Audit {
   readonly onStored: ((zone: ZoneId, log: LogId, at: Position, bytes: Uint8Array) => void)[] = [];
   /** Every stream that a name has been. */
   readonly #ids = new Map<string, Set<string>>();
+  /** What each item of usage adds up to. */
+  readonly #counts = new Map<string, number>();
   /** Streams whose state was purged. */
   readonly #purged = new Set<string>();
 
@@ -69,6 +72,7 @@ export class Audit {
       if (partition.startsWith('channel/')) this.#channel(partition.slice('channel/'.length), item);
       else if (partition.startsWith('object/')) this.#object(partition.slice('object/'.length), item);
       else if (partition.startsWith('streams/')) this.#name(sort, item);
+      else if (partition.startsWith('usage/') || partition === 'usage-account') this.#counted(write.key, item);
       else if (partition.startsWith('stream/')) {
         if (sort === 'state') this.#state(write.key, item);
         else this.#row(write.key, item);
@@ -166,6 +170,17 @@ export class Audit {
     if (isBack || now.lastTimestamp < before.lastTimestamp) {
       this.#report('forward', `the state of ${key.partition} went back: ${said(before)} to ${said(now)}`);
     }
+  }
+
+  /** Whatever comes late, or twice: what was counted is never less than it was. */
+  #counted({ partition, sort }: Key, item: Item | undefined): void {
+    const name = `${partition}/${sort}`;
+    const before = this.#counts.get(name) ?? 0;
+    const values = item === undefined ? [] : Object.values(decodeUsageHour(item).counts);
+    const now = values.flat().reduce((sum, count) => sum + count, 0);
+    if (now < before) this.#report('usage-forward', `${name} went back from ${before} to ${now}`);
+    if (before > 0) this.#situations.count('usage written over');
+    this.#counts.set(name, now);
   }
 
   #name(name: string, item: Item | undefined): void {

@@ -49,6 +49,7 @@ export const SITUATIONS = [
   'segments joined',
   'stream removed',
   'object deleted',
+  'usage written over',
   // Clients.
   'append held back',
   'condition refused',

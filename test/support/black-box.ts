@@ -33,5 +33,14 @@ export const BOTH_AUTO = { create_stream_on_append: true, create_stream_on_read:
 const NEVER_MS = 3_600_000;
 /** No background job runs: deletions stay pending. */
 export const NO_JOBS = {
-  everyMs: { offload: NEVER_MS, gc: NEVER_MS, trim: NEVER_MS, compact: NEVER_MS, sweep: NEVER_MS, delete: NEVER_MS },
+  everyMs: {
+    offload: NEVER_MS,
+    gc: NEVER_MS,
+    trim: NEVER_MS,
+    compact: NEVER_MS,
+    sweep: NEVER_MS,
+    delete: NEVER_MS,
+    usage: NEVER_MS,
+    measure: NEVER_MS,
+  },
 };

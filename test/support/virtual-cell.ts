@@ -31,7 +31,7 @@ export const QUICK: CellConfig = {
   ...DEFAULT_CELL_CONFIG,
   channel: { ...DEFAULT_CELL_CONFIG.channel, leaseMs: 1_000, tailMs: 200, wallErrorMsMax: 0 },
   offload: { ...DEFAULT_CELL_CONFIG.offload, ageMsMin: 100 },
-  everyMs: { offload: 60, gc: 400, trim: 500, compact: 5_000, sweep: 60_000, delete: 300 },
+  everyMs: { offload: 60, gc: 400, trim: 500, compact: 5_000, sweep: 60_000, delete: 300, usage: 1_000, measure: 5_000 },
   readPlanAgeMs: 20_000,
 };
 

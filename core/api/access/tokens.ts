@@ -9,6 +9,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Random } from '../../ports/random.ts';
 import type { TokenAuthority } from '../../ports/token-authority.ts';
 import type { Page } from '../deps.ts';
+import type { Meter } from '../usage/meter.ts';
 import type { Principal } from './principal.ts';
 import type { Revocations } from './revocations.ts';
 
@@ -26,6 +27,7 @@ export interface TokensDeps {
   readonly revocations: Revocations;
   readonly clock: Clock;
   readonly random: Random;
+  readonly meter: Pick<Meter, 'operation'>;
 }
 
 export class Tokens {
@@ -41,7 +43,7 @@ export class Tokens {
    * @throws StoreError `invalid`, `permission_denied` (K1), `resource_already_exists`
    */
   async issue(issuer: Principal, request: TokenRequest): Promise<string> {
-    const { authority, tokens, clock, random } = this.#deps;
+    const { authority, tokens, clock, random, meter } = this.#deps;
     const { id, scope, isPrefixed } = request;
     const now = clock.now();
     if (operationsOf(scope).size === 0) throw refused('invalid', 'an access token allows at least one operation, by `ops` or `op_groups`');
@@ -60,17 +62,20 @@ export class Tokens {
     };
     const secret = await authority.sign(encodeClaims(claims));
     await tokens.issue(claims);
+    meter.operation('issue-access-token');
     return secret;
   }
 
   async list(page: Page): Promise<{ readonly items: readonly TokenClaims[]; readonly hasMore: boolean }> {
     const { tokens, hasMore } = await this.#deps.tokens.list(page);
+    this.#deps.meter.operation('list-access-tokens');
     return { items: tokens, hasMore };
   }
 
   /** From here on it is refused here; elsewhere within the bound of access.ts. @throws StoreError `access_token_not_found` */
   async revoke(id: string): Promise<void> {
     this.#deps.revocations.note(await this.#deps.tokens.revoke(id));
+    this.#deps.meter.operation('revoke-access-token');
   }
 }
 

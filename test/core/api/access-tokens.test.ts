@@ -41,7 +41,15 @@ function tokens() {
     after: () => ({ cancel() {} }),
     soon: () => undefined,
   };
-  const deps = { authority, tokens: repository.accessTokens, revocations: new Revocations(repository.accessTokens, clock), clock, random };
+  const meter = { operation: () => undefined };
+  const deps = {
+    meter,
+    authority,
+    tokens: repository.accessTokens,
+    revocations: new Revocations(repository.accessTokens, clock),
+    clock,
+    random,
+  };
   return { tokens: new Tokens(deps), repository, made };
 }
 

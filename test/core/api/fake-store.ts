@@ -10,6 +10,7 @@ import { systemClock } from '#core/adapters/node/system-clock.ts';
 import { systemRandom } from '#core/adapters/node/system-random.ts';
 import type { Channels, ReadMode, ReadSession, ServiceDeps, SharedFate } from '#core/api/deps.ts';
 import { Service } from '#core/api/service.ts';
+import { Meter } from '#core/api/usage/meter.ts';
 import { type RecordBatch, RecordCursor, stampRecords } from '#core/format/record.ts';
 import { Repository } from '#core/metadata/repository.ts';
 import type { AppendAck, AppendConditions, StreamRef } from '#core/model/append.ts';
@@ -33,6 +34,7 @@ export class FakeStore {
   readonly metadata = new MemoryMetadataStore();
   readonly names = new Repository(this.metadata, systemClock, { bytes: (count) => randomBytes(count), unit: Math.random });
   readonly service: Service;
+  readonly meter = new Meter(systemClock, systemRandom, { minutesMax: 1_000, streamsMax: 1_000 });
   readonly settings = { location: 'aws:us-east-1', storageClasses: ['standard', 'express'] } as const;
   /** Reads and tails that were not let go of. */
   openReads = 0;
@@ -60,6 +62,7 @@ export class FakeStore {
       openRead: (ref, request, mode) => this.#openRead(ref, request, mode),
       place: () => channelId('express-0'),
       servingClass: () => 'express',
+      meter: this.meter,
       clock: systemClock,
       cipher,
       random: { bytes: (count) => this.#random(count), unit: systemRandom.unit },

@@ -44,7 +44,14 @@ export async function startServer(
   const handler = createHttpHandler({
     service: store.service,
     access,
-    tokens: new Tokens({ authority, tokens, revocations: access.revocations, clock: systemClock, random: systemRandom }),
+    tokens: new Tokens({
+      authority,
+      tokens,
+      revocations: access.revocations,
+      clock: systemClock,
+      random: systemRandom,
+      meter: store.meter,
+    }),
     settings: store.settings,
     clock: systemClock,
     codec: zlibCodec,
