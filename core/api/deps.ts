@@ -5,7 +5,7 @@ import type { Repository } from '../metadata/repository.ts';
 import type * as Schema from '../metadata/schema.ts';
 import type { AppendAck, AppendConditions, StreamRef } from '../model/append.ts';
 import type { StoreError } from '../model/errors.ts';
-import type { ChannelId } from '../model/ids.ts';
+import type { ChannelId, StreamId } from '../model/ids.ts';
 import type { ReadBatch, ReadRequest } from '../model/read.ts';
 import type { StorageClass } from '../model/stream-config.ts';
 import type { Cipher } from '../ports/cipher.ts';
@@ -72,6 +72,10 @@ export interface ServiceDeps {
   servingClass(channel: ChannelId): StorageClass | undefined;
   /** Counts what succeeded. */
   readonly meter: Meter;
+  /** What was counted and sampled before, and by others. */
+  readonly usage: Pick<Repository['usage'], 'hours' | 'samples' | 'lastSample' | 'hasSamples' | 'activeBasins'>;
+  /** Metered bytes that a stream stores now. */
+  storedBytes(streamId: StreamId): Promise<number>;
   readonly clock: Clock;
   readonly cipher: Cipher;
   /** Where the nonces of encrypted records come from. */

@@ -20,8 +20,10 @@ import { Basins, type ServiceSettings } from './basins.ts';
 import { requireKey } from './customer-key.ts';
 import { DecryptingRead } from './decrypting-read.ts';
 import type { ReadMode, ReadSession, ServiceDeps, SharedFate } from './deps.ts';
+import { Locations } from './locations.ts';
 import { Streams, type StreamTarget } from './streams.ts';
 import { CountedAppends, countedRead } from './usage/counted.ts';
+import { Metrics } from './usage/metrics.ts';
 
 export interface AppendSession {
   /** Batches take effect in the order of calls; after one failed, all behind it fail without an effect. */
@@ -33,12 +35,16 @@ export interface AppendSession {
 export class Service {
   readonly basins: Basins;
   readonly streams: Streams;
+  readonly locations: Locations;
+  readonly metrics: Metrics;
   readonly #deps: ServiceDeps;
 
   constructor(deps: ServiceDeps, settings: ServiceSettings) {
     this.#deps = deps;
     this.basins = new Basins(deps, settings);
     this.streams = new Streams(deps, settings);
+    this.locations = new Locations(deps, settings);
+    this.metrics = new Metrics(deps, settings);
   }
 
   append(target: StreamTarget, batch: RecordBatch, conditions: AppendConditions): Promise<AppendAck> {

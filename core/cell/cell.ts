@@ -9,6 +9,7 @@ import { Channel } from '../channel/channel.ts';
 import type { Proof } from '../channel/takeover.ts';
 import { createChunkLogs } from '../chunk/logs.ts';
 import { Repository } from '../metadata/repository.ts';
+import { storedBytes } from '../metadata/stored-bytes.ts';
 import type { StreamRef } from '../model/append.ts';
 import { refused, StoreError } from '../model/errors.ts';
 import { type ChannelId, channelId, type ZoneId } from '../model/ids.ts';
@@ -28,7 +29,7 @@ import { openRead } from '../reader/read-session.ts';
 import { READER_LIMITS } from '../reader/reader-limits.ts';
 import { Background } from './background.ts';
 import type { CellConfig, ChunkStoreKind } from './config.ts';
-import { flushUsage } from './usage-jobs.ts';
+import { flushUsage, heldIn } from './usage-jobs.ts';
 
 /** The zones of one kind of chunk store, and which storage class is kept in them. */
 export interface ZoneSet {
@@ -171,6 +172,8 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
       cipher,
       random,
       meter,
+      usage: repository.usage,
+      storedBytes: (streamId) => storedBytes(repository.segments, streamId, heldIn(channels)),
       place: (storageClass) => place(channels, storageClass),
       servingClass: (channel) => channels.find(({ id }) => id === channel)?.storageClass,
       channels: {

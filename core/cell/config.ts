@@ -37,6 +37,9 @@ export const CHUNK_STORE_KINDS = {
   },
 } as const satisfies Record<string, ChunkStoreKind>;
 
+/** What a location may be called. */
+export const LOCATION_NAME = /^[A-Za-z0-9:.-]{1,64}$/;
+
 export interface CellConfig {
   /** The one location of this deployment, as the API names it. */
   readonly location: string;

@@ -6,7 +6,6 @@
 // Where the disk is full these writes are refused like anything that grows, so that what is left goes to what makes space.
 
 import { invariant } from '../base/invariant.ts';
-import type { StreamId } from '../model/ids.ts';
 import type { StorageSample, UsageHour, UsageOwner } from '../model/usage.ts';
 import { HOUR_SECS } from '../model/usage.ts';
 import type { Fields, Item, Key, MetadataStore, Write } from '../ports/metadata-store.ts';
@@ -85,14 +84,9 @@ export class Usage {
     for await (const item of this.#items(subjectOf(owner), start, end)) yield decodeUsageHour(item);
   }
 
-  /** Samples of a stream's storage in the hours [start, end), by hour; within one hour writer by writer. */
-  async *samples(streamId: StreamId, start: number, end: number): AsyncGenerator<StorageSample, void> {
-    for await (const item of this.#items({ kind: 'stream', name: streamId }, start, end)) yield* decodeSamples(item);
-  }
-
-  /** The same of a basin. */
-  async *storage(basin: string, start: number, end: number): AsyncGenerator<StorageSample, void> {
-    for await (const item of this.#items({ kind: 'storage', name: basin }, start, end)) yield* decodeSamples(item);
+  /** Samples of the storage of a stream or a basin in the hours [start, end), by hour; within one hour writer by writer. */
+  async *samples(subject: UsageSubject, start: number, end: number): AsyncGenerator<StorageSample, void> {
+    for await (const item of this.#items(subject, start, end)) yield* decodeSamples(item);
   }
 
   /** The last sample of a stream or basin before an hour; undefined: none that is kept. */

@@ -1,6 +1,6 @@
 // The settings of `npm start`, from the environment. A bad one ends the process with what it must be.
 
-import { type CellConfig, DEFAULT_CELL_CONFIG } from '#core/cell/config.ts';
+import { type CellConfig, DEFAULT_CELL_CONFIG, LOCATION_NAME } from '#core/cell/config.ts';
 import { BASIN_NAME_BYTES_MAX } from '#core/model/limits.ts';
 import type { CertificateFiles } from './certificate.ts';
 
@@ -38,7 +38,7 @@ export function readEnv(env: Readonly<Record<string, string | undefined>>): Loca
   if (dataDir === '') throw new SettingError('MILLRACE_DATA_DIR is empty; it must name a folder');
   const host = env['MILLRACE_HOST'] ?? '127.0.0.1';
   if (host === '') throw new SettingError('MILLRACE_HOST is empty; it must be an address to listen on, such as 127.0.0.1');
-  const config = { ...withBacklog(env['MILLRACE_BACKLOG_MIB']), access: access(env) };
+  const config = { ...withBacklog(env['MILLRACE_BACKLOG_MIB']), access: access(env), location: location(env['MILLRACE_LOCATION']) };
   return {
     port: Number(port),
     host,
@@ -48,6 +48,12 @@ export function readEnv(env: Readonly<Record<string, string | undefined>>): Loca
     basinSuffixes: basinSuffixes(env['MILLRACE_BASIN_SUFFIX']),
     tls: certificateFiles(env['MILLRACE_TLS_CERT'], env['MILLRACE_TLS_KEY']),
   };
+}
+
+function location(name: string | undefined): string {
+  if (name === undefined) return DEFAULT_CELL_CONFIG.location;
+  if (LOCATION_NAME.test(name)) return name;
+  throw new SettingError(`MILLRACE_LOCATION is "${name}"; it must be 1 to 64 letters, digits, ":", "." or "-", such as aws:us-east-1`);
 }
 
 function access(env: Readonly<Record<string, string | undefined>>): CellConfig['access'] {

@@ -63,6 +63,8 @@ export class FakeStore {
       place: () => channelId('express-0'),
       servingClass: () => 'express',
       meter: this.meter,
+      usage: this.names.usage,
+      storedBytes: async (streamId) => this.#streams.get(streamId)?.runs.reduce((sum, run) => sum + run.bytes.length, 0) ?? 0,
       clock: systemClock,
       cipher,
       random: { bytes: (count) => this.#random(count), unit: systemRandom.unit },

@@ -337,8 +337,10 @@ describe('bad requests', () => {
       400,
       'bad_header',
     ],
-    ['GET', '/locations', {}, 501, 'not_implemented'],
-    ['GET', '/metrics/good-name', {}, 501, 'not_implemented'],
+    ['PUT', '/locations/default', { body: '5', headers: { 'content-type': 'application/json' } }, 400, 'bad_json'],
+    ['PUT', '/locations/default', { body: '"mars"', headers: { 'content-type': 'application/json' } }, 422, 'invalid'],
+    ['GET', '/metrics/good-name', {}, 400, 'bad_query'],
+    ['GET', '/metrics/good-name?set=storage', {}, 422, 'invalid'],
   ] as const)('A14: %s %s %o answers %i %s', async (method, path, options, status, code) => {
     const basin = await withBasin();
     await basin.createStream('a');

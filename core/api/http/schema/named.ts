@@ -14,6 +14,7 @@ import {
   tailAnswer,
 } from './answers.ts';
 import { basinConfigAnswer, basinFields, createBasin, createStream, ensureBasin, streamConfigAnswer, streamFields } from './config.ts';
+import { locationInfo, locationList, locationName, metricSet } from './metrics.ts';
 import { issuedToken, issueToken, tokenList } from './tokens.ts';
 
 /** What requests hold: described as it comes in. */
@@ -25,6 +26,7 @@ export const REQUEST_SCHEMAS = {
   StreamConfigRequest: streamFields,
   AppendInput: appendInput,
   IssueAccessTokenRequest: issueToken,
+  LocationName: locationName,
 } as const;
 
 /** What answers hold: described as it goes out. */
@@ -43,6 +45,9 @@ export const ANSWER_SCHEMAS = {
   TailResponse: tailAnswer,
   AccessTokenList: tokenList,
   IssueAccessTokenResponse: issuedToken,
+  LocationInfo: locationInfo,
+  LocationList: locationList,
+  MetricSet: metricSet,
 } as const;
 
 export type SchemaName = keyof typeof REQUEST_SCHEMAS | keyof typeof ANSWER_SCHEMAS;

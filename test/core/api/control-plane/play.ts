@@ -24,7 +24,7 @@ export async function play(seed: string, clientsCount = 4, callsEach = 11): Prom
   const config = {
     channel: { ...QUICK.channel, tailMs: dice.pick([0, 10, 200]) },
     offload: { ...QUICK.offload, ageMsMin: 5 },
-    everyMs: { offload: 8, gc: 40, trim: 30, compact: 5_000, sweep: 60_000, delete: dice.pick([5, 10, 40]) },
+    everyMs: { ...QUICK.everyMs, offload: 8, gc: 40, trim: 30, compact: 5_000, sweep: 60_000, delete: dice.pick([5, 10, 40]) },
   };
   const store = new VirtualStore(seed, { latencyMs: dice.pick([2, 6, 20]), config });
   const workload = drawWorkload(dice);
