@@ -1,0 +1,82 @@
+// Every case, one file an endpoint, then files for what goes across.
+
+import type { CaseFile } from '../case.ts';
+import { ADDRESSING_CASES } from './addressing.ts';
+import { APPEND_COMMANDS } from './append-commands.ts';
+import { APPEND_CONDITIONS } from './append-conditions.ts';
+import { APPEND_SESSION_CASES } from './append-session.ts';
+import { APPEND_TIMESTAMPS } from './append-timestamps.ts';
+import { AUTO_CREATE_CASES } from './auto-create.ts';
+import { BASINS_CREATE } from './basins-create.ts';
+import { BASINS_DELETE } from './basins-delete.ts';
+import { BASINS_ENSURE } from './basins-ensure.ts';
+import { BASINS_GET } from './basins-get.ts';
+import { BASINS_LIST } from './basins-list.ts';
+import { BASINS_RECONFIGURE } from './basins-reconfigure.ts';
+import { BODY_CASES } from './bodies.ts';
+import { DRAINING_CASES } from './draining.ts';
+import { ENCRYPTION_CASES } from './encryption.ts';
+import { ERROR_CASES } from './errors.ts';
+import { EVENT_CASES } from './events.ts';
+import { FRAME_CASES } from './frames.ts';
+import { HEADER_CASES } from './headers.ts';
+import { LOCATION_CASES } from './locations.ts';
+import { METRIC_CASES } from './metrics.ts';
+import { ORIGIN_CASES } from './origin.ts';
+import { READ_SESSION_CASES } from './read-session.ts';
+import { RECORDS_APPEND } from './records-append.ts';
+import { RECORDS_READ } from './records-read.ts';
+import { RECORDS_TAIL } from './records-tail.ts';
+import { STREAMS_CREATE } from './streams-create.ts';
+import { STREAMS_DELETE } from './streams-delete.ts';
+import { STREAMS_ENSURE } from './streams-ensure.ts';
+import { STREAMS_GET } from './streams-get.ts';
+import { STREAMS_LIST } from './streams-list.ts';
+import { STREAMS_RECONFIGURE } from './streams-reconfigure.ts';
+import { TOKEN_OPERATIONS } from './token-operations.ts';
+import { TOKEN_SCOPES } from './token-scopes.ts';
+import { TOKENS_ISSUE } from './tokens-issue.ts';
+import { TOKENS_LIST } from './tokens-list.ts';
+import { TOKENS_REVOKE } from './tokens-revoke.ts';
+import { TRANSPORT_CASES } from './transports.ts';
+
+export const CASE_FILES: readonly CaseFile[] = [
+  { file: 'basins-list', cases: BASINS_LIST },
+  { file: 'basins-create', cases: BASINS_CREATE },
+  { file: 'basins-get', cases: BASINS_GET },
+  { file: 'basins-ensure', cases: BASINS_ENSURE },
+  { file: 'basins-reconfigure', cases: BASINS_RECONFIGURE },
+  { file: 'basins-delete', cases: BASINS_DELETE },
+  { file: 'streams-list', cases: STREAMS_LIST },
+  { file: 'streams-create', cases: STREAMS_CREATE },
+  { file: 'streams-get', cases: STREAMS_GET },
+  { file: 'streams-ensure', cases: STREAMS_ENSURE },
+  { file: 'streams-reconfigure', cases: STREAMS_RECONFIGURE },
+  { file: 'streams-delete', cases: STREAMS_DELETE },
+  { file: 'records-tail', cases: RECORDS_TAIL },
+  { file: 'records-append', cases: RECORDS_APPEND },
+  { file: 'append-conditions', cases: APPEND_CONDITIONS },
+  { file: 'append-timestamps', cases: APPEND_TIMESTAMPS },
+  { file: 'append-commands', cases: APPEND_COMMANDS },
+  { file: 'auto-create', cases: AUTO_CREATE_CASES },
+  { file: 'append-session', cases: APPEND_SESSION_CASES },
+  { file: 'frames', cases: FRAME_CASES },
+  { file: 'records-read', cases: RECORDS_READ },
+  { file: 'read-session', cases: READ_SESSION_CASES },
+  { file: 'events', cases: EVENT_CASES },
+  { file: 'tokens-issue', cases: TOKENS_ISSUE },
+  { file: 'tokens-list', cases: TOKENS_LIST },
+  { file: 'tokens-revoke', cases: TOKENS_REVOKE },
+  { file: 'token-operations', cases: TOKEN_OPERATIONS },
+  { file: 'token-scopes', cases: TOKEN_SCOPES },
+  { file: 'locations', cases: LOCATION_CASES },
+  { file: 'metrics', cases: METRIC_CASES },
+  { file: 'addressing', cases: ADDRESSING_CASES },
+  { file: 'headers', cases: HEADER_CASES },
+  { file: 'bodies', cases: BODY_CASES },
+  { file: 'errors', cases: ERROR_CASES },
+  { file: 'encryption', cases: ENCRYPTION_CASES },
+  { file: 'transports', cases: TRANSPORT_CASES },
+  { file: 'draining', cases: DRAINING_CASES },
+  { file: 'origin', cases: ORIGIN_CASES },
+];
