@@ -34,7 +34,8 @@ export class CaseClient {
   readonly scope: Scope;
   /** The case is over, for whatever reason. */
   readonly signal: AbortSignal;
-  #others: OtherServer[] = [];
+  readonly #others: OtherServer[] = [];
+  readonly #twins: CaseClient[] = [];
 
   constructor(target: Target, basin: string, signal: AbortSignal) {
     this.target = target;
@@ -44,7 +45,7 @@ export class CaseClient {
   }
 
   /** Makes the basin and the streams that the case asks for. */
-  async setUp({ basin = {}, streams = {} }: Case): Promise<void> {
+  async setUp({ basin = {}, streams = {} }: Pick<Case, 'basin' | 'streams'>): Promise<void> {
     if (basin === null) return;
     await this.expect({ method: 'POST', path: '/basins', json: { basin: this.basin, config: basin } }, { status: 201 });
     for (const [stream, config] of Object.entries(streams)) {
@@ -134,9 +135,29 @@ export class CaseClient {
     return { server, client: new CaseClient(server.target, this.basin, this.signal) };
   }
 
+  /** Where the wall clock can be moved: on another server; without one on the target itself, where time is waited for. */
+  async timeMachine(made: Pick<Case, 'basin' | 'streams'>): Promise<{ client: CaseClient; pass: (ms: number) => Promise<void> }> {
+    if (this.target.startAnother === undefined) {
+      await this.setUp(made);
+      return { client: this, pass: (ms) => this.sleep(ms) };
+    }
+    const { server, client } = await this.startAnother();
+    await client.setUp(made);
+    return { client, pass: (ms) => server.setClockAhead(ms) };
+  }
+
+  /** The target that speaks TLS, with what the case makes there; it may be the same server or another. */
+  overTls(): CaseClient {
+    const { tlsUrl, token } = this.target;
+    if (tlsUrl === undefined) throw new Error('the target has no TLS: the case needs `tls`');
+    const client = new CaseClient({ url: tlsUrl, token, insecure: true }, this.basin, this.signal);
+    this.#twins.push(client);
+    return client;
+  }
+
   /** Basins and tokens whose names start with that of the case's basin go away, and other servers. */
   async cleanUp(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#others.map((server) => server.dispose()));
+    await Promise.all([...this.#others.map((server) => server.dispose()), ...this.#twins.map((client) => client.cleanUp(signal))]);
     const prefix = encodeURIComponent(this.basin);
     const names = async (path: string, field: string, key: string): Promise<string[]> => {
       const { json } = await this.#cleaning('GET', `${path}?prefix=${prefix}`, signal);

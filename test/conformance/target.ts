@@ -13,7 +13,7 @@ export interface Target {
   readonly token: string;
   /** Of host-based basins: `<basin>.<suffix>`. */
   readonly basinSuffix?: string;
-  /** The same server with TLS. */
+  /** With TLS: the same server, or another one of its kind that takes the same token. */
   readonly tlsUrl?: string;
   /** Whether certificates that nobody vouches for will do. */
   readonly insecure?: boolean;
@@ -30,6 +30,8 @@ export interface OtherServer {
   kill(): Promise<void>;
   /** Starts it again on the same data and port. */
   start(): Promise<void>;
+  /** Moves its wall clock so far ahead of the true time. */
+  setClockAhead(ms: number): Promise<void>;
   dispose(): Promise<void>;
 }
 

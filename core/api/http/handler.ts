@@ -259,7 +259,7 @@ class Handler implements HttpHandler {
     const target = streamTarget(named);
     const format = isEvents ? requestFormat(headers) : 'raw';
     const lastEventId = isEvents ? header(headers, 'last-event-id') : undefined;
-    const resume = lastEventId === undefined || lastEventId === '' ? undefined : parseEventId(lastEventId);
+    const resume = lastEventId === undefined ? undefined : parseEventId(lastEventId);
     const request = parseRead(parseQuery(exchange.query), resume);
     const session = await service.openRead(target, request, 'session');
     exchange.head(200, { ...STREAMING, 'content-type': isEvents ? 'text/event-stream' : 's2s/proto' });

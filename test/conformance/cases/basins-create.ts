@@ -115,15 +115,16 @@ export const BASINS_CREATE: readonly Case[] = [
     name: 'a basin that is being deleted keeps its name, whatever token asks for it',
     shows: ['1.6-create-basin-deleting', '1.5-code-basin-deletion-pending', '1.9-deleting', '5.7-pending-refused'],
     run: async (client) => {
-      for (const headers of [{}, { 's2-request-token': 'same' }]) {
+      for (const [at, headers] of [{}, { 's2-request-token': 'same' }].entries()) {
         const answer = await whilePending(
           client,
-          async (basin) => {
+          async (name) => {
+            const basin = `${name}-${at}`;
             await client.expect(post('/basins', { basin }, { headers }), { status: 201 });
             await client.expect(post('/streams', { stream: 's' }, { basin }), { status: 201 });
             await client.expect({ method: 'DELETE', path: `/basins/${basin}` }, { status: 202 });
           },
-          (basin) => post('/basins', { basin }, { headers }),
+          (basin) => post('/basins', { basin: `${basin}-${at}` }, { headers }),
         );
         expectFailure(answer, 409, 'basin_deletion_pending');
       }

@@ -47,7 +47,7 @@ export const EVENT_CASES: readonly Case[] = [
       assert.deepEqual(tail, { seq_num: 2, timestamp: 6 });
       await client.expect(append('s', [{ timestamp: 7, headers: [['k', 'v']], body: 'abc' }]), { status: 200 });
       const live = await events.next();
-      assert.deepEqual([live?.event, live?.id], ['batch', `2,3,${18 + 13}`]);
+      assert.deepEqual([live?.event, live?.id], ['batch', `2,3,${18 + 15}`]);
       assert.deepEqual(parseJson(live?.data ?? ''), {
         records: [{ seq_num: 2, timestamp: 7, headers: [['k', 'v']], body: 'abc' }],
         tail: { seq_num: 3, timestamp: 7 },

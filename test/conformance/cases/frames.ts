@@ -14,7 +14,8 @@ const GOOD = frame(encodeAppend({ records: [{ body: 'good' }] }));
 const PAYLOAD_BYTES_MAX = 2_097_151;
 /** A message of exactly so many bytes that decodes: one record that is too large to be appended. */
 function messageOf(length: number): Buffer {
-  const message = encodeAppend({ records: [{ body: x(length - 10) }] });
+  // Two tags, and two lengths of 3 bytes each.
+  const message = encodeAppend({ records: [{ body: x(length - 8) }] });
   assert.equal(message.length, length);
   return message;
 }

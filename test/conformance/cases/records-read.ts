@@ -113,7 +113,7 @@ export const RECORDS_READ: readonly Case[] = [
       for (const start of ['seq_num=99', 'timestamp=99']) {
         const waiting = client.call(read('s', `${start}&clamp=true&wait=10`));
         await client.sleep(100);
-        await client.expect(append('s', [{ body: start }]), { status: 200 });
+        await client.expect(append('s', [{ timestamp: 14, body: start }]), { status: 200 });
         assert.deepEqual(
           recordsIn(await waiting).map((record) => record.body),
           [start],
