@@ -5,7 +5,7 @@ import type { Request } from './case.ts';
 import type { CaseClient, FullAnswer } from './case-client.ts';
 import type { Protocol } from './client/http.ts';
 import type { Session } from './client/session.ts';
-import { type Expected, matching, oneOf, someText, time } from './expect.ts';
+import { type Expected, matching, oneOf, time } from './expect.ts';
 import type { Json } from './json.ts';
 
 export const MIB = 1_048_576;
@@ -54,8 +54,6 @@ export const numbered = (count: number, from = 0): { body: string }[] =>
   Array.from({ length: count }, (_, at) => ({ body: String(from + at) }));
 
 export const seconds = (): number => Math.floor(Date.now() / 1_000);
-
-export const failure = (code: string): Expected => ({ code, message: someText });
 
 const PENDING_TRIES_MAX = 8;
 
