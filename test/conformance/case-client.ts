@@ -135,15 +135,23 @@ export class CaseClient {
     return { server, client: new CaseClient(server.target, this.basin, this.signal) };
   }
 
-  /** Where the wall clock can be moved: on another server; without one on the target itself, where time is waited for. */
-  async timeMachine(made: Pick<Case, 'basin' | 'streams'>): Promise<{ client: CaseClient; pass: (ms: number) => Promise<void> }> {
+  /**
+   * Where the wall clock can be moved: on another server. Without one it is the target itself, where what comes with time is waited for.
+   *
+   * @returns `pass`, which gives how long is left to wait
+   */
+  async timeMachine(made: Pick<Case, 'basin' | 'streams'>): Promise<{ client: CaseClient; pass: (ms: number) => Promise<number> }> {
     if (this.target.startAnother === undefined) {
       await this.setUp(made);
-      return { client: this, pass: (ms) => this.sleep(ms) };
+      return { client: this, pass: (ms) => Promise.resolve(ms) };
     }
     const { server, client } = await this.startAnother();
     await client.setUp(made);
-    return { client, pass: (ms) => server.setClockAhead(ms) };
+    const pass = async (ms: number): Promise<number> => {
+      await server.setClockAhead(ms);
+      return 0;
+    };
+    return { client, pass };
   }
 
   /** The target that speaks TLS, with what the case makes there; it may be the same server or another. */

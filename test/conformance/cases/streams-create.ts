@@ -1,5 +1,6 @@
 // POST /streams. (Sections 1.6, 1.7, 1.9 and 5.2.)
 
+import { strict as assert } from 'node:assert';
 import { type Case, checkTail, created, get, ok, patch, post, refusal } from '../case.ts';
 import { including } from '../expect.ts';
 import { deletedStream, expectFailure, OTHER_CONFIG, SYSTEM_CONFIG, streamInfo, whilePending, x } from '../helpers.ts';
@@ -184,7 +185,7 @@ export const STREAMS_CREATE: readonly Case[] = [
   },
   {
     name: 'a token is known as long as its stream lives, after a restart too',
-    shows: ['1.9-key-durable'],
+    shows: ['1.9-key-durable', '1.9-exists-is-durable'],
     needs: ['restart'],
     basin: null,
     timeoutMs: 40_000,
@@ -192,10 +193,14 @@ export const STREAMS_CREATE: readonly Case[] = [
       const { server, client: other } = await client.startAnother();
       await other.expect(post('/basins', { basin: '{basin}' }), created());
       await other.expect(post('/streams', { stream: 's' }, withToken('t')), created());
+      // Of two at once one is told that it exists, perhaps before the other is told that it made it.
+      const racing = await Promise.all([1, 2].map(() => other.call(post('/streams', { stream: 'raced' }))));
+      assert.deepEqual(racing.map(({ status }) => status).toSorted(), [201, 409]);
       await server.kill();
       await server.start();
       await other.expect(post('/streams', { stream: 's' }, withToken('t')), NOOP);
       await other.expect(post('/streams', { stream: 's' }, withToken('u')), refusal(409, 'resource_already_exists'));
+      await other.expect(get('/streams/raced'), { status: 200 });
     },
   },
 ];

@@ -4,7 +4,7 @@ import { LOCATIONS, METRICS, TOKENS } from './account.ts';
 import { APPEND_ACK, APPEND_CHECKS, APPEND_LIMITS, APPEND_REQUEST, AUTO_CREATE, COMMANDS, RATE_LIMITS, TIMESTAMPS } from './append.ts';
 import { BODIES, ERRORS } from './bodies-and-errors.ts';
 import { BASIN_LIFECYCLE, CONFIG_FIELDS, DELETE_ON_EMPTY, ENCRYPTION, PATCH, RESOLUTION, STREAM_LIFECYCLE } from './configuration.ts';
-import type { StatementList } from './define.ts';
+import type { Elsewhere, StatementList } from './define.ts';
 import { ENDPOINTS } from './endpoints.ts';
 import { ADDRESSING, HEADERS, MODEL } from './model.ts';
 import { CONSISTENCY, READ_COMMANDS, READ_EVENTS, READ_LIMITS, READ_PARAMETERS, READ_START, READ_STREAMING, READ_UNARY } from './read.ts';
@@ -43,7 +43,7 @@ export interface Statement {
   readonly text: string;
   readonly about: 'server' | 'client';
   /** The test that shows what no client can bring about. */
-  readonly elsewhere?: string;
+  readonly elsewhere?: Elsewhere;
 }
 
 export const SECTIONS: Readonly<Record<string, string>> = {

@@ -48,7 +48,10 @@ export const APPEND_CHECKS = statements(
   },
   {},
   {
-    '2.3-refusal-durable': ['A 412 is told only once the appends that it depends on are durable.', 'test/core/channel/channel.test.ts'],
+    '2.3-refusal-durable': [
+      'A 412 is told only once the appends that it depends on are durable.',
+      { file: 'test/core/channel/channel.test.ts', title: 'L5: a 412 is told only once what it depends on is committed' },
+    ],
   },
 );
 

@@ -1,6 +1,11 @@
 // Sections 1.4 and 1.5: bodies, their compression and numbers, and what a failure looks like.
 
-import { statements } from './define.ts';
+import { type Elsewhere, statements } from './define.ts';
+
+const CODES: Elsewhere = {
+  file: 'test/core/wire/error-answer.test.ts',
+  title: 'what no client can bring about has the code and status that S2 gives it',
+};
 
 export const BODIES = statements(
   {
@@ -84,20 +89,26 @@ export const ERRORS = statements(
     '1.5-code-upstream-timeout': '504 upstream_timeout: something between client and server gave up.',
   },
   {
-    '1.5-code-client-hangup': ['499 client_hangup: nobody is there any more to hear it.', 'test/core/wire/error-answer.test.ts'],
-    '1.5-code-hot-server': ['502 hot_server: no room now, and nothing was written.', 'test/e2e/disk-full.test.ts'],
-    '1.5-code-other': ['500 other: an unexpected failure.', 'test/core/wire/error-answer.test.ts'],
-    '1.5-code-rate-limited': ['429 rate_limited: more than is served now, and nothing was written.', 'test/core/wire/error-answer.test.ts'],
-    '1.5-code-request-timeout': ['408 request_timeout: a body did not come in time.', 'test/core/api/patience.test.ts'],
-    '1.5-code-storage': ['500 storage: a store failed.', 'test/core/wire/error-answer.test.ts'],
-    '1.5-code-transaction-conflict': [
-      '409 transaction_conflict: the control plane was changed at the same time; try again.',
-      'test/core/wire/error-answer.test.ts',
+    '1.5-code-client-hangup': ['499 client_hangup: nobody is there any more to hear it.', CODES],
+    '1.5-code-hot-server': [
+      '502 hot_server: no room now, and nothing was written.',
+      { file: 'test/e2e/disk-full.test.ts', title: 'of segments: appends are refused once the backlog is at its bound' },
     ],
-    '1.5-code-unavailable': ['503 unavailable: cannot serve now, and something may have happened.', 'test/core/wire/error-answer.test.ts'],
+    '1.5-code-other': ['500 other: an unexpected failure.', CODES],
+    '1.5-code-rate-limited': [
+      '429 rate_limited: more than is served now, and nothing was written.',
+      { file: 'test/core/api/memory.test.ts', title: 'beyond the budget they get 429 with Retry-After, and nothing of them is written' },
+    ],
+    '1.5-code-request-timeout': [
+      '408 request_timeout: a body did not come in time.',
+      { file: 'test/core/api/patience.test.ts', title: 'that stalls gets 408' },
+    ],
+    '1.5-code-storage': ['500 storage: a store failed.', CODES],
+    '1.5-code-transaction-conflict': ['409 transaction_conflict: the control plane was changed at the same time; try again.', CODES],
+    '1.5-code-unavailable': ['503 unavailable: cannot serve now, and something may have happened.', CODES],
     '1.5-invalid-nonces': [
       '422 for an encrypted record beyond the nonces of aes-256-gcm (sequence number 2^32 − 1).',
-      'test/core/wire/error-answer.test.ts',
+      { file: 'test/core/channel/sequencer.test.ts', title: 'E6: under aes-256-gcm no record but commands gets a number above 2^32 − 1' },
     ],
   },
 );

@@ -75,8 +75,14 @@ export const ENCRYPTION = statements(
     '5.4-suites': 'Which suites of clients exercise it.',
   },
   {
-    '5.4-never-stored': ['The key is never stored or logged.', 'test/core/encryption.test.ts'],
-    '5.4-nonces': ['aes-256-gcm: encrypted records end at sequence number 2^32 − 1; commands do not.', 'test/core/encryption.test.ts'],
+    '5.4-never-stored': [
+      'The key is never stored or logged.',
+      { file: 'test/e2e/encryption.test.ts', title: 'E5: neither a key nor a plain record is ever on disk or in what the process prints' },
+    ],
+    '5.4-nonces': [
+      'aes-256-gcm: encrypted records end at sequence number 2^32 − 1; commands do not.',
+      { file: 'test/core/channel/sequencer.test.ts', title: 'E6: under aes-256-gcm no record but commands gets a number above 2^32 − 1' },
+    ],
   },
 );
 

@@ -10,8 +10,14 @@ export interface StatementList {
   readonly server: Texts;
   /** What clients, the hosted service or another server do: no demand on this one, and no case. */
   readonly client: Texts;
-  /** A demand that no client can bring about at will: [text, the test of this repository that shows it]. */
-  readonly elsewhere: Readonly<Record<string, readonly [text: string, test: string]>>;
+  /** A demand of which a client cannot bring about the occasion, with the test of this repository that shows it. */
+  readonly elsewhere: Readonly<Record<string, readonly [text: string, test: Elsewhere]>>;
+}
+
+export interface Elsewhere {
+  readonly file: string;
+  /** Part of the title of the test. */
+  readonly title: string;
 }
 
 /** No statements of a kind. */

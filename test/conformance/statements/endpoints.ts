@@ -75,8 +75,11 @@ export const ENDPOINTS = statements(
   {
     '1.6-create-basin-conflict': [
       'POST /basins: transaction_conflict, for changes at the same time.',
-      'test/core/wire/error-answer.test.ts',
+      { file: 'test/core/wire/error-answer.test.ts', title: 'what no client can bring about has the code and status that S2 gives it' },
     ],
-    '1.6-health-closed': ['GET /health answers 503 while the server does not serve.', 'test/e2e/lifecycle.test.ts'],
+    '1.6-health-closed': [
+      'GET /health answers 503 while the server does not serve.',
+      { file: 'test/e2e/lifecycle.test.ts', title: 'while draining, /health answers 503 to whoever asks' },
+    ],
   },
 );

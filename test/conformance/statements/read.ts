@@ -75,7 +75,10 @@ export const READ_STREAMING = statements(
   },
   {},
   {
-    '3.5-durable-only': ['Nothing is visible that is not durable.', 'test/core/channel/channel.test.ts'],
+    '3.5-durable-only': [
+      'Nothing is visible that is not durable.',
+      { file: 'test/core/channel/channel.test.ts', title: 'T1: a follower is woken by the commit, and sees nothing before it' },
+    ],
   },
 );
 
@@ -114,6 +117,9 @@ export const CONSISTENCY = statements(
   },
   {},
   {
-    '3.8-linearizable': ['Appends, reads and tails are linearizable.', 'test/core/channel/history.test.ts'],
+    '3.8-linearizable': [
+      'Appends, reads and tails are linearizable.',
+      { file: 'test/sim/sim.test.ts', title: 'the history is linearizable, nothing is lost' },
+    ],
   },
 );

@@ -114,7 +114,10 @@ export const TRANSPORTS = statements(
     '4.7-aws': 'Which load balancers keep sessions whole.',
   },
   {
-    '4.7-no-delay': ['Small acknowledgements are not delayed by the transport.', 'core/adapters/node/http-server.ts'],
+    '4.7-no-delay': [
+      'Small acknowledgements are not delayed by the transport.',
+      { file: 'test/core/adapters/http-server.test.ts', title: 'sends small pieces at once' },
+    ],
   },
 );
 

@@ -67,6 +67,21 @@ function getHttp1(agent?: import('node:http').Agent): Promise<string> {
 }
 
 describe('the shared port', () => {
+  test('sends small pieces at once', async () => {
+    const sockets: Socket[] = [];
+    await start({
+      handle: (request, response) => {
+        sockets.push(request.socket);
+        (response as import('node:http').ServerResponse).end('x');
+      },
+    });
+    await getHttp1();
+    // A socket is accepted before its protocol is known, so one protocol tells of both. Node has no other way to ask.
+    const [socket] = sockets;
+    const isUndelayed = Object.getOwnPropertySymbols(socket).find((symbol) => symbol.description === 'kSetNoDelay') ?? 'none';
+    expect(Reflect.get(socket ?? {}, isUndelayed)).toBe(true);
+  });
+
   test('answers each client in its own protocol', async () => {
     await start();
     expect(await Promise.all([getHttp1(), getHttp2(), getHttp1(), getHttp2()])).toEqual(['HTTP/1.1', 'HTTP/2.0', 'HTTP/1.1', 'HTTP/2.0']);

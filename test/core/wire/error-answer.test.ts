@@ -31,6 +31,21 @@ test('what the store means stands in the table as S2 says it', () => {
   expect(answer('stream_deletion_pending', 'none')).toEqual([409, 'stream_deletion_pending']);
 });
 
+test('what no client can bring about has the code and status that S2 gives it', () => {
+  const answers = (code: ErrorCode) =>
+    (['none', 'unknown'] as const).map((effect) => {
+      const error = new StoreError(code, effect, 'x');
+      return `${errorAnswer(error).status} ${said(error)}`;
+    });
+  expect(answers('client_hangup')).toEqual(['499 client_hangup', '499 client_hangup']);
+  expect(answers('request_timeout')).toEqual(['408 request_timeout', '408 request_timeout']);
+  expect(answers('other')).toEqual(['500 other', '500 other']);
+  expect(answers('storage')).toEqual(['500 storage', '500 storage']);
+  expect(answers('transaction_conflict')).toEqual(['409 transaction_conflict', '503 unavailable']);
+  expect(answers('unavailable')).toEqual(['503 unavailable', '503 unavailable']);
+  expect(answers('rate_limited')).toEqual(['429 rate_limited', '503 unavailable']);
+});
+
 test('conditions and positions have bodies of their own, exact to 64 bits', () => {
   const seqNum = 7 as SeqNum;
   const body = (error: StoreError) => errorAnswer(error).body;
