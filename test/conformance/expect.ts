@@ -48,6 +48,10 @@ export const time = matcher(
     !Number.isNaN(Date.parse(actual.replace(/(\.\d{3})\d+/, '$1'))),
 );
 
+export function atLeast(low: number): Matcher {
+  return matcher(`a number from ${low} up`, (actual) => isWhole(actual) && actual >= low);
+}
+
 export function matching(pattern: RegExp): Matcher {
   return matcher(`text like ${pattern}`, (actual) => typeof actual === 'string' && pattern.test(actual));
 }
@@ -83,6 +87,19 @@ export function listOf(item: Expected): Matcher {
   };
 }
 
+/** A list that has each of these somewhere. */
+export function listWith(...items: readonly Expected[]): Matcher {
+  return {
+    [MATCHER]: 'a list',
+    problems: (actual, scope, path) => {
+      if (!Array.isArray(actual)) return [`${path}: expected a list, got ${show(actual)}`];
+      return items
+        .filter((item) => !actual.some((one) => compare(item, one, scope, path).length === 0))
+        .map((item) => `${path}: nothing is like ${show(item)} in ${show(actual)}`);
+    },
+  };
+}
+
 /** As `expected`; later steps of the case mention it as {name}. */
 export function savedAs(name: string, expected: Expected = anything): Matcher {
   return {
@@ -92,6 +109,14 @@ export function savedAs(name: string, expected: Expected = anything): Matcher {
       if (found.length === 0) scope.set(name, actual);
       return found;
     },
+  };
+}
+
+/** The value that was saved under this name, whatever its type. */
+export function saved(name: string): Matcher {
+  return {
+    [MATCHER]: `what was saved as ${name}`,
+    problems: (actual, scope, path) => compare(scope.get(name) as Expected, actual, scope, path),
   };
 }
 
