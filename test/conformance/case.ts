@@ -7,6 +7,7 @@ import type { Protocol } from './client/http.ts';
 import { absent, type Expected, including, matching, someText } from './expect.ts';
 import type { Json } from './json.ts';
 import type { StatementId } from './statements/all.ts';
+import type { Elsewhere } from './statements/define.ts';
 import type { Feature } from './target.ts';
 
 export interface Case {
@@ -21,6 +22,8 @@ export interface Case {
   readonly streams?: Readonly<Record<string, Json>>;
   /** More than the default for what has to wait. */
   readonly timeoutMs?: number;
+  /** It waits for a minute or more: `npm test` leaves it to this test, which has a clock of its own. */
+  readonly slow?: Elsewhere;
   /** Why it is not run yet. */
   readonly pending?: string;
   readonly steps?: readonly Step[];

@@ -194,6 +194,7 @@ export const RECORDS_READ: readonly Case[] = [
   {
     name: 'a long poll waits at most 60 s',
     shows: ['3.4-wait-capped'],
+    slow: { file: 'test/core/reader/read.test.ts', title: 'waits at most 60 s, then the answer is empty' },
     streams: S,
     timeoutMs: 75_000,
     run: async (client) => {
