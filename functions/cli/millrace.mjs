@@ -20,6 +20,17 @@ const EXIT_FAILED = 1;
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url));
 
+const resolve = createRequire(import.meta.url).resolve;
+
+function isInstalled() {
+  try {
+    resolve('commander');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function findNode() {
   if (isNewEnough(process.versions.node)) return process.execPath;
   return candidates().find((file) => {
@@ -31,7 +42,7 @@ function findNode() {
 function candidates() {
   const found = [];
   try {
-    const manifest = createRequire(import.meta.url).resolve(`node-${process.platform}-${process.arch}/package.json`);
+    const manifest = resolve(`node-${process.platform}-${process.arch}/package.json`);
     found.push(path.join(path.dirname(manifest), 'bin/node'));
   } catch {
     // Installed without optional packages, or on a system that has none.
@@ -59,6 +70,9 @@ function runAsChild(node, args, env) {
 const node = findNode();
 if (node === undefined) {
   process.stderr.write(adviceFor(process.versions.node));
+  process.exit(EXIT_FAILED);
+} else if (!isInstalled()) {
+  process.stderr.write(`millrace: its packages are missing; run "npm ci" in ${path.join(path.dirname(main), '../..')} first\n`);
   process.exit(EXIT_FAILED);
 } else {
   const args = [...NODE_FLAGS, main, ...process.argv.slice(2)];

@@ -139,7 +139,7 @@ describe('a reader that goes away', () => {
     const input = Array.from({ length: 50_000 }, (_, at) => `a line that fills the pipe ${at}`).join('\n');
     await cli.ok(['append', place], { input });
     const script = `"${process.execPath}" "${MAIN}" read ${place} | head -n 2; echo "\${PIPESTATUS[0]}"`;
-    const shell = spawnSync('bash', ['-c', script], {
+    const shell = spawnSync('bash', ['--norc', '-c', script], {
       encoding: 'utf8',
       env: { ...process.env, NODE_OPTIONS: '', MILLRACE_URL: server.url },
     });
@@ -195,13 +195,21 @@ describe('the launcher', () => {
     }
   });
 
-  test('says what is missing where no Node is new enough', async () => {
+  test('says what is missing: a Node that is new enough, or the packages', () => {
+    // A copy outside the project, where no package can be found.
+    const run = (node: string) => {
+      const script = `set -e; d=$(mktemp -d); mkdir -p $d/functions/cli $d/functions/local; cp functions/cli/millrace.mjs $d/functions/cli/
+cp functions/local/node-version.mjs $d/functions/local/; echo '{"type":"module"}' > $d/package.json
+code=0; PATH=/nowhere "${node}" $d/functions/cli/millrace.mjs ls || code=$?; rm -r $d; exit $code`;
+      return spawnSync('/bin/sh', ['-c', script], { encoding: 'utf8', cwd: ROOT, env: { PATH: process.env['PATH'] } });
+    };
+    const bare = run(process.execPath);
+    expect([bare.status, bare.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^millrace: its packages are missing; run "npm ci" in \S+ first\n$/),
+    ]);
     if (!isOld) return;
-    // A copy outside the project, where no platform package can be found.
-    const script = `set -e; d=$(mktemp -d); mkdir -p $d/cli $d/local; cp functions/cli/millrace.mjs $d/cli/; cp functions/local/node-version.mjs $d/local/
-echo '{"type":"module"}' > $d/package.json; code=0; PATH=/nowhere ${OLD_NODE} $d/cli/millrace.mjs ls || code=$?; rm -r $d; exit $code`;
-    const { status, stderr } = spawnSync('/bin/bash', ['-c', script], { encoding: 'utf8', cwd: ROOT });
-    expect(status).toBe(1);
-    expect(stderr).toMatch(/^Millrace needs Node 24\.12 or newer, and this is Node /);
+    const old = run(OLD_NODE);
+    expect([old.status, old.stderr]).toEqual([1, expect.stringMatching(/^Millrace needs Node 24\.12 or newer, and this is Node /)]);
   });
 });
