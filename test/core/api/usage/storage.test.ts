@@ -219,5 +219,7 @@ describe('storage of a basin', () => {
     world.time += 600_000;
     await world.create();
     expect(await world.basin(DAY, DAY + 600)).toEqual([[DAY + 600, 0]]);
+    world.time += 600_000;
+    expect(await world.basin(DAY, DAY + 660)).toEqual([[DAY + 660, 0]]);
   });
 });
