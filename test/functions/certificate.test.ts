@@ -93,4 +93,13 @@ describe('the settings', () => {
   ])('MILLRACE_BASIN_SUFFIX=%j is refused', (value) => {
     expect(() => readEnv({ MILLRACE_BASIN_SUFFIX: value })).toThrow(/^MILLRACE_BASIN_SUFFIX is .* must be a host name/);
   });
+
+  test.each(['local', 'aws:us-east-1', 'a', 'x'.repeat(64), 'Rack-7.b:2'])('MILLRACE_LOCATION=%j is a location', (value) => {
+    expect(readEnv({ MILLRACE_LOCATION: value }).config.location).toBe(value);
+    expect(readEnv({}).config.location).toBe('local');
+  });
+
+  test.each(['', 'x'.repeat(65), 'eu west', 'zürich', 'a/b', 'a_b'])('MILLRACE_LOCATION=%j is refused', (value) => {
+    expect(() => readEnv({ MILLRACE_LOCATION: value })).toThrow(/^MILLRACE_LOCATION is .* must be 1 to 64 letters/);
+  });
 });
