@@ -7,7 +7,7 @@
 // append: whoever counts often holds the Counters, which hold the numbers of the current minute.
 
 import { toHex } from '../../base/bytes.ts';
-import { type OwnItem, subjectOf } from '../../metadata/usage.ts';
+import type { OwnItem } from '../../metadata/usage.ts';
 import type { StreamId } from '../../model/ids.ts';
 import type { Operation } from '../../model/operations.ts';
 import type { StorageClass } from '../../model/stream-config.ts';
@@ -43,7 +43,8 @@ export class Meter {
   readonly #writer: string;
   #items = 0;
   readonly #basins = new Map<string, Counters>();
-  readonly #hours = new Map<string, CountedHour>();
+  /** By owner and hour. */
+  readonly #hours = new Map<string, Map<number, CountedHour>>();
   #minutesCount = 0;
   readonly #changed = new Set<StreamId>();
   readonly #samples = new Map<StreamId, SampledHour>();
@@ -82,9 +83,8 @@ export class Meter {
   /** The numbers of a minute (since 1970). Numbers that are let go of are never given again. */
   open(owner: UsageOwner, minute: number): { readonly item: CountedHour; readonly counts: Float64Array } {
     const hour = Math.floor(minute / MINUTES_AN_HOUR);
-    const { kind, name } = subjectOf(owner);
-    const key = `${kind}/${name}/${hour}`;
-    const item = this.#hours.get(key) ?? new CountedHour(owner, hour, this.#newId());
+    const key = keyOf(owner);
+    const item = this.#hours.get(key)?.get(hour) ?? new CountedHour(owner, hour, this.#newId());
     const known = item.minute(minute % MINUTES_AN_HOUR);
     if (known !== undefined) return { item, counts: known };
     if (this.#minutesCount >= this.#bounds.minutesMax) {
@@ -95,7 +95,8 @@ export class Meter {
       }
       return this.open(owner, minute);
     }
-    this.#hours.set(key, item);
+    const hours = this.#hours.get(key) ?? new Map<number, CountedHour>();
+    this.#hours.set(key, hours.set(hour, item));
     this.#minutesCount += 1;
     return { item, counts: item.addMinute(minute % MINUTES_AN_HOUR) };
   }
@@ -114,30 +115,34 @@ export class Meter {
 
   /** What changed since it was written. */
   unwritten(): readonly OwnItem[] {
-    return [...this.#hours.values(), ...this.#samples.values()].filter(({ isDirty }) => isDirty);
+    const counted = [...this.#hours.values()].flatMap((hours) => [...hours.values()]);
+    return [...counted, ...this.#samples.values()].filter(({ isDirty }) => isDirty);
   }
 
   /** What this process counted of an owner in the hours [start, end) and still holds: as items that hold it, or will. */
   held(owner: UsageOwner, start: number, end: number): readonly UsageHour[] {
-    const { kind, name } = subjectOf(owner);
-    const found = [...this.#hours.values()].filter(
-      ({ subject, hour }) => subject.kind === kind && subject.name === name && hour >= start && hour < end,
-    );
-    return found.map((item) => item.snapshot());
+    const hours = [...(this.#hours.get(keyOf(owner))?.values() ?? [])];
+    return hours.filter(({ hour }) => hour >= start && hour < end).map((item) => item.snapshot());
   }
 
   /** Basins of which anything is held. */
   heldBasins(): readonly string[] {
-    return [...this.#hours.values()].flatMap(({ owner }) => (owner.kind === 'basin' ? [owner.basin] : []));
+    return [...this.#hours.values()].flatMap((hours) => {
+      const [first] = hours.values();
+      return first?.owner.kind === 'basin' ? [first.owner.basin] : [];
+    });
   }
 
   /** Forgets what is written, of hours before `hour`: numbers that come yet, as a clock was set, begin another item. */
   tidy(hour: number): void {
-    for (const [key, item] of this.#hours) {
-      if (item.isDirty || item.hour >= hour) continue;
-      this.#hours.delete(key);
-      this.#minutesCount -= item.minutesCount;
-      item.isOver = true;
+    for (const [key, hours] of this.#hours) {
+      for (const item of hours.values()) {
+        if (item.isDirty || item.hour >= hour) continue;
+        hours.delete(item.hour);
+        this.#minutesCount -= item.minutesCount;
+        item.isOver = true;
+      }
+      if (hours.size === 0) this.#hours.delete(key);
     }
     for (const [streamId, item] of this.#samples) {
       if (!item.isDirty && item.hour < hour) this.#samples.delete(streamId);
@@ -171,6 +176,10 @@ export class Meter {
     this.#items += 1;
     return `${this.#writer}-${this.#items}`;
   }
+}
+
+function keyOf(owner: UsageOwner): string {
+  return owner.kind === 'account' ? '' : owner.basin;
 }
 
 /** Where appends of one storage class are counted. */
