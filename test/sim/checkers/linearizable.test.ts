@@ -2,7 +2,7 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import type { History } from '../history.ts';
 import { goodHistory, TWIST, twisted } from './arbitrary-history.ts';
-import { acked, append, call, checkTail, create, remove, tail } from './calls.ts';
+import { acked, append, call, checkTail, create, gave, read, remove, tail } from './calls.ts';
 import { checkHistory } from './index.ts';
 import { linearize } from './linearizable.ts';
 import { printHistory } from './print.ts';
@@ -49,6 +49,15 @@ describe('the search', () => {
     const more = call(1, undefined, append([1, 2]));
     for (const at of [length, length + 2]) expect(isLinearizable([unseen, more, call(2, 3, checkTail, tail(at))])).toBe(true);
     for (const at of [length + 1, length + 3]) expect(isLinearizable([unseen, more, call(2, 3, checkTail, tail(at))])).toBe(at === 2);
+  });
+
+  test('explains a read that found nothing by an unseen trim behind an unseen append that ends above it', () => {
+    const unseen = call(10, undefined, append([100, 101, 102], { matchSeqNum: 0 }));
+    const trim = call(20, undefined, append([{ hash: 200, trim: 5 }]));
+    const found = call(30, 30, read(2), gave(2, []));
+    expect(isLinearizable([unseen, trim, found])).toBe(true);
+    expect(isLinearizable([trim, found])).toBe(false);
+    expect(isLinearizable([unseen, found])).toBe(false);
   });
 
   const small = { maxLength: 6, lives: 'often' } as const;

@@ -9,7 +9,8 @@
 //   3  An append that nobody saw, with no command in it, did not end above the highest sequence number that any answer or condition
 //      names. Take it out of an order that has it there: no later call on that stream names a tail, or it would name a higher one.
 //      A read that ends at the tail without naming it saw that all is trimmed, up to a trim command that nobody saw either; that
-//      moves down with the tail, and is still the last record. So what is left is an order, too.
+//      moves down with the tail, and is still the last record. It must not move below what was read, though: where there is such a
+//      command, the append only did not start at that highest number or above. So what is left is an order, too.
 //   4  Of appends that nobody saw, and that do and ask the same, the one that began first goes first: two can change places. So it
 //      is with creations, and with each half of deletions.
 //   5  Of two right after each other that differ in length only (no command, no sequence number asked for), the one of the lower
@@ -34,7 +35,7 @@ export interface SearchStep extends CallStep {
 }
 
 export function stepsOf(stream: StreamCalls, places: Places): SearchStep[] {
-  const ceiling = highestNamed(stream);
+  const ceiling: Ceiling = { highest: highestNamed(stream), mayCross: stream.appends.some(isUnseenTrim) };
   const appends = new Map(stream.appends.map((append) => [append.call, append]));
   const reads = new Map(stream.reads.map((read) => [read.call, read]));
   const sessions = new Sessions();
@@ -116,14 +117,27 @@ function highestNamed({ calls, appends, reads }: StreamCalls): number {
   return highest;
 }
 
-function unknownAppend(append: AppendCall, index: number, classes: Classes, places: Places, ceiling: number): SearchStep {
+/** Rule 3. */
+interface Ceiling {
+  readonly highest: number;
+  /** Whether an append may end above it, if it starts below. */
+  readonly mayCross: boolean;
+}
+
+function isUnseenTrim({ call, start, records }: AppendCall): boolean {
+  return isUnknown(call) && start === undefined && records.some(({ trim }) => trim !== undefined);
+}
+
+function unknownAppend(append: AppendCall, index: number, classes: Classes, places: Places, ceiling: Ceiling): SearchStep {
   const { call, records } = append;
   const step = appendStep(append, places);
   const isAdmitted = admittedBy(places, call, step);
   const base = { call, step, began: call.began, ended: Number.POSITIVE_INFINITY, mayFollow: isAdmitted };
   if (append.start !== undefined) return { ...base, required: true };
   const hasCommand = records.some(({ fence, trim }) => fence !== undefined || trim !== undefined);
-  const mayFollow = (state: State): boolean => (hasCommand || state.tail + records.length <= ceiling) && isAdmitted(state);
+  const { highest, mayCross } = ceiling;
+  const isBelow = (tail: number): boolean => tail + records.length <= highest || (mayCross && tail < highest);
+  const mayFollow = (state: State): boolean => (hasCommand || isBelow(state.tail)) && isAdmitted(state);
   const { matchSeqNum, fencingToken } = step;
   const sameness = JSON.stringify([hasCommand ? records : records.length, matchSeqNum ?? null, fencingToken ?? null]);
   const { turn, ...order } = classes.put(sameness, index);
