@@ -156,18 +156,26 @@ export class Client {
    */
   async appendSession(stream: string, batches: readonly (readonly RecordToAppend[])[]): Promise<void> {
     const process = await this.#route();
-    const { recorder, losses, situations, fail } = this.#world;
+    const { recorder, situations, fail } = this.#world;
     const operations = batches.map((records) => ({ kind: 'append', stream, records: records.map(appended) }) as const);
     const calls = operations.map((operation) => recorder.begin(this.id, operation));
-    const answer = await process.serve(this.#dice, losses(), this.patienceMs, async (service) => {
+    // As over HTTP: who sends is slowed while there is no room; or everything comes at once.
+    const isSlowed = this.#dice.chance(0.5);
+    const answer = await this.#serve(process, `an append session to ${stream}`, async (service) => {
       const session = await service.openAppendSession(target(stream));
-      return await Promise.allSettled(
-        batches.map(async (records) => {
-          const ack = await session.submit(encodeBatch(records), {});
-          this.#acknowledged(stream, ack);
-          return ack;
-        }),
-      );
+      const submit = async (records: readonly RecordToAppend[]): Promise<AppendAck> => {
+        const ack = await session.submit(encodeBatch(records), {});
+        this.#acknowledged(stream, ack);
+        return ack;
+      };
+      const submitted: Promise<AppendAck>[] = [];
+      for (const records of batches) {
+        if (isSlowed) await session.room();
+        const ack = submit(records);
+        ack.catch(() => undefined);
+        submitted.push(ack);
+      }
+      return await Promise.allSettled(submitted);
     });
     const outcomes = operations.map((operation, i): Outcome => {
       const own = answer.kind === 'value' ? answer.value[i] : undefined;
@@ -230,20 +238,25 @@ export class Client {
     return await this.#callAt(await this.#route(), operation, handle);
   }
 
+  /** What a process is asked. When all is well it must answer. */
+  async #serve<T>(process: Process, what: string, handle: (service: Service) => Promise<T>): Promise<Answer<T>> {
+    const { losses, isWell, fail } = this.#world;
+    const wasWell = isWell();
+    const answer = await process.serve(this.#dice, losses(), wasWell ? WELL_PATIENCE_MS : this.patienceMs, handle, what);
+    if (answer.kind === 'lost' && wasWell && process.isUp && !process.isClosing) {
+      fail('hang', `${process.name} did not answer within ${WELL_PATIENCE_MS} ms, when all was well: ${what}`);
+    }
+    return answer;
+  }
+
   async #callAt(process: Process, operation: Operation, handle: Handle): Promise<Outcome> {
-    const { recorder, losses, loop, situations } = this.#world;
+    const { recorder, loop, situations } = this.#world;
     const call = recorder.begin(this.id, operation);
     const { epoch } = process;
     const isZombie = process.isOwner && epoch < this.#world.epoch();
-    const { fetches, isWell, fail } = this.#world;
+    const { fetches, fail } = this.#world;
     const before = fetches();
-    const wasWell = isWell();
-    const answer = await process.serve(this.#dice, losses(), wasWell ? WELL_PATIENCE_MS : this.patienceMs, (service) =>
-      handle(service, process),
-    );
-    if (answer.kind === 'lost' && wasWell && process.isUp && !process.isClosing) {
-      fail('hang', `${process.name} did not answer within ${WELL_PATIENCE_MS} ms, when all was well: ${JSON.stringify(operation)}`);
-    }
+    const answer = await this.#serve(process, JSON.stringify(operation), (service) => handle(service, process));
     const outcome = outcomeOf(answer, operation);
     if (outcome.kind === 'read' && fetches() > before) situations.count('client read while segments were fetched');
     if (outcome.kind === 'deleted') this.#world.deleted.add(operation.stream);

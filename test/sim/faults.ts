@@ -367,10 +367,10 @@ export class Nemesis {
     this.tornIn.set(zone.slot, Math.max(...this.scene.audit.channels.map(({ epoch }) => epoch)));
   }
 
-  darken(remote: { readonly name: string; isDark: boolean }, dice: Dice): void {
+  darken(remote: { readonly name: string; isDark: boolean }, dice: Dice, ms = dice.range(100, 2_500)): void {
     remote.isDark = true;
     this.scene.note(`${remote.name} is dark`);
-    this.later(dice.range(100, 2_500), () => {
+    this.later(ms, () => {
       remote.isDark = false;
     });
   }
@@ -428,8 +428,10 @@ const STRIKES: Partial<Record<FaultKind, (nemesis: Nemesis, dice: Dice) => void>
   },
   'zone-dark': (nemesis, dice) => {
     const { zones } = nemesis.scene;
-    const isAll = dice.chance(0.15);
-    for (const zone of isAll ? zones.current : [dice.pick(zones.current)]) nemesis.darken(zone, dice);
+    if (!dice.chance(0.2)) return nemesis.darken(dice.pick(zones.current), dice);
+    // No quorum, and so long that nobody can be let wait for it.
+    const ms = dice.range(300, 4_000);
+    for (const zone of zones.current) nemesis.darken(zone, dice, ms * dice.range(0.9, 1));
   },
   'zone-slow': (nemesis, dice) => {
     const zone = dice.pick(nemesis.scene.zones.current);

@@ -69,6 +69,8 @@ export class Machine {
 export class Gate {
   #state: 'open' | 'frozen' | 'shut' = 'open';
   #held: (() => void)[] = [];
+  /** When it was thawed last, virtual time: what came before then was not acted on before. */
+  thawedAt = 0;
   #onShut: (() => void)[] = [];
 
   get isShut(): boolean {
@@ -93,6 +95,7 @@ export class Gate {
   thaw(loop: EventLoop, dice: Dice): void {
     if (this.#state !== 'frozen') return;
     this.#state = 'open';
+    this.thawedAt = loop.now;
     const held = this.#held.splice(0);
     const disorder = dice.chance(0.5) ? 3 : 0;
     held.forEach((act, i) => {

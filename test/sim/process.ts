@@ -15,6 +15,7 @@ import type { Audit } from './audit.ts';
 import type { EventLoop } from './event-loop.ts';
 import { clockOf, Gate, type Machine } from './machine.ts';
 import type { Network } from './network.ts';
+import { Pledges } from './pledges.ts';
 import type { Metadata } from './ports/metadata.ts';
 import type { Objects } from './ports/objects.ts';
 import type { Zones } from './ports/zones.ts';
@@ -36,6 +37,8 @@ export interface Surroundings {
   readonly traced: (process: Process, name: string, fields: Parameters<Trace['event']>[1]) => void;
   /** A failure that no process may have. */
   readonly crashed: (process: Process, error: unknown) => void;
+  /** A process whose drain has ended still owes something that was asked of it before. */
+  readonly unkept: (process: Process, what: string) => void;
 }
 
 /** How a request ended, as its client sees it. */
@@ -47,10 +50,15 @@ export type Answer<T> =
   /** Nobody knows. */
   | { readonly kind: 'lost' };
 
+/** From the end of a drain to the last answer of a call that waits for nothing but metadata and objects. */
+const DRAINED_MS_MAX = 5_000;
+const LOOK_AGAIN_MS = 20;
+
 export class Process {
   readonly name: string;
   readonly machine: Machine;
   readonly gate = new Gate();
+  readonly pledges: Pledges;
   readonly cell: Cell;
   /** The newest epoch that it knows to have published. */
   epoch = 0;
@@ -77,6 +85,8 @@ export class Process {
       zones: [zones.setFor(place, gate, kind)],
     };
     this.cell = createCell(this.#ports, world.config);
+    this.pledges = new Pledges(() => loop.now);
+    for (const { channel } of this.cell.channels) this.pledges.watch(channel);
     this.cell.open('lease').catch((error: unknown) => world.crashed(this, error));
   }
 
@@ -131,15 +141,34 @@ export class Process {
         () => {
           grace.cancel();
           // The answers of the last calls leave before the process ends.
-          this.#world.loop.after(5, finish);
+          this.#world.loop.after(5, () => this.#endOnceKept(this.#world.loop.now, finish));
         },
         (error: unknown) => this.#world.crashed(this, error),
       );
     });
   }
 
-  /** A client's request: it takes its way here, is handled, and answered, unless one of these fails. */
-  serve<T>(dice: Dice, lossOfMessages: number, timeoutMs: number, handle: (service: Service) => Promise<T>): Promise<Answer<T>> {
+  /** What was asked of it before it had drained is answered, or refused, before the process ends. */
+  #endOnceKept(drainedAt: number, finish: () => void): void {
+    const { loop, unkept } = this.#world;
+    const owed = this.pledges.oldest(drainedAt);
+    if (!this.isUp || owed === undefined) finish();
+    else if (!this.gate.isFrozen && loop.now - Math.max(drainedAt, this.gate.thawedAt) > DRAINED_MS_MAX) unkept(this, owed.what);
+    else loop.after(LOOK_AGAIN_MS, () => this.#endOnceKept(drainedAt, finish));
+  }
+
+  /**
+   * A client's request: it takes its way here, is handled, and answered, unless one of these fails.
+   *
+   * @param what is asked, in words.
+   */
+  serve<T>(
+    dice: Dice,
+    lossOfMessages: number,
+    timeoutMs: number,
+    handle: (service: Service) => Promise<T>,
+    what = 'a call',
+  ): Promise<Answer<T>> {
     const { loop } = this.#world;
     const latency = (): number => 0.2 + dice.gap(0.8);
     return new Promise((resolve) => {
@@ -161,7 +190,7 @@ export class Process {
       loop.after(latency(), () => {
         if (!this.isUp) return settle({ kind: 'not-sent' });
         this.gate.deliver(() => {
-          handle(this.cell.service).then(
+          this.pledges.track(what, handle(this.cell.service)).then(
             (value) => answer({ kind: 'value', value }),
             (error: unknown) => {
               if (error instanceof StoreError) answer({ kind: 'error', error });

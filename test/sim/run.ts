@@ -97,6 +97,7 @@ async function scenario(world: World): Promise<void> {
   await loop.sleep(world.drawn.workload.durationMs);
   world.note('--- liveness');
   nemesis.heal();
+  world.promptness.healed();
   await finale(world);
 }
 

@@ -14,6 +14,7 @@ import { Metadata } from './ports/metadata.ts';
 import { Objects } from './ports/objects.ts';
 import { Zones } from './ports/zones.ts';
 import type { Process, Surroundings } from './process.ts';
+import { Promptness } from './promptness.ts';
 import { Dice } from './random.ts';
 import { Recorder } from './recorder.ts';
 import { Situations } from './situations.ts';
@@ -103,6 +104,7 @@ export class World {
   readonly failures: Failure[] = [];
   readonly fingerprint = new Fingerprint();
   readonly observer: Observer;
+  readonly promptness: Promptness;
   readonly #dice: Dice;
   readonly #log: ((line: string) => void) | undefined;
 
@@ -131,12 +133,18 @@ export class World {
       traced: (process, name, fields) => this.#traced(process, name, fields),
       crashed: (process, error) =>
         this.fail('crash', `${process.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+      unkept: (process, what) => this.fail('unkept', `${process.name} has drained, and leaves without an answer ${what}`),
     };
     const clocks = {
       rateError: faults.kinds.has('clock-rates') ? RATE_ERROR_MAX : 0,
       wallErrorMs: faults.kinds.has('wall-jumps') ? WALL_ERROR_MS_MAX : 0,
     };
     this.cluster = new Cluster(surroundings, this.#dice.fork('cluster'), clocks, tasksCount, situations, note);
+    this.promptness = new Promptness(
+      this.cluster,
+      () => this.loop.now,
+      (check, message) => this.fail(check, message),
+    );
     this.nemesis = new Nemesis(
       { ...surroundings, cluster: this.cluster, situations, leaseMs: config.channel.leaseMs, note },
       this.#dice.fork('faults'),
@@ -171,8 +179,9 @@ export class World {
     this.#log?.(`${this.loop.now.toFixed(3).padStart(11)} ${text}`);
   }
 
-  /** Looks at every queue from now on: none may grow beyond its bound. */
+  /** Looks at every queue from now on: none may grow beyond its bound, and nobody waits in one for ever. */
   watchBounds(): void {
+    this.promptness.look();
     const { backlogBytesMax, inFlightBytesMax, tailBytesMax } = this.drawn.config.channel;
     // Appends that were let in below the bound still arrive, and a small frame costs several times its bytes.
     const backlogMax = backlogBytesMax + FRAME_COST_MAX * (inFlightBytesMax + APPEND_BYTES_MAX);
@@ -205,6 +214,8 @@ export class World {
     this.note(`${process.name} ${name} ${told}`);
     this.observer.traced(process, name, fields ?? {});
     this.nemesis.traced(process, name);
+    if (name === 'chunk.writer.stalled') this.promptness.stalled(process, String(fields?.['code']));
+    if (name === 'takeover.claimed') this.promptness.stalled(process, 'none');
     if (name === 'takeover.published') this.#published(process);
     if (fields?.['code'] === 'corrupt') this.fail('corrupt', `${process.name} ${name}: ${told}`);
     const adopted = name === 'takeover.published' ? Number(fields?.['adopted']) : 0;

@@ -5,6 +5,7 @@ import { CHUNK_BUGS } from './chunk-bugs.ts';
 import { JOB_BUGS } from './job-bugs.ts';
 import { METADATA_BUGS } from './metadata-bugs.ts';
 import type { Edit, PlantedBug } from './planted-bug.ts';
+import { PROMISE_BUGS } from './promise-bugs.ts';
 import { READER_BUGS } from './reader-bugs.ts';
 import { TAKEOVER_BUGS } from './takeover-bugs.ts';
 
@@ -15,6 +16,7 @@ export const BUGS: readonly PlantedBug[] = [
   ...METADATA_BUGS,
   ...JOB_BUGS,
   ...READER_BUGS,
+  ...PROMISE_BUGS,
 ];
 
 /** Invariants hold, whatever is the case. */
