@@ -1,18 +1,26 @@
 // One seed, a tree of generators: each part of a run draws from its own branch, so that one more draw in one part does not
 // shift the draws of the others.
+//
+// The root knows every branch, so that two runs can be compared by where all of their generators stand (`digest`), not only by what
+// was drawn: a draw whose number changed nothing yet is seen, too.
 
 import type { Random } from '#core/ports/random.ts';
+import { Fingerprint } from './fingerprint.ts';
 
 /** sfc32 (Doty-Humphrey), seeded by a path of names. */
 export class Dice {
   readonly #path: string;
+  /** Every generator of the tree, in the order in which they were made; shared by all of them. */
+  readonly #tree: Dice[];
   #a: number;
   #b: number;
   #c: number;
   #counter = 1;
 
-  constructor(path: string) {
+  constructor(path: string, tree: Dice[] = []) {
     this.#path = path;
+    this.#tree = tree;
+    tree.push(this);
     this.#a = hash32(path, 0x811c9dc5);
     this.#b = hash32(path, 0x9e3779b9);
     this.#c = hash32(path, 0x85ebca6b);
@@ -21,7 +29,26 @@ export class Dice {
 
   /** The branch of that name: always the same one, however much was drawn here. */
   fork(name: string): Dice {
-    return new Dice(`${this.#path}/${name}`);
+    return new Dice(`${this.#path}/${name}`, this.#tree);
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  /** This one, and every other generator of its tree. */
+  get tree(): readonly Dice[] {
+    return this.#tree;
+  }
+
+  /** Of the states of all generators of the tree: equal only if each of them would draw the same number next. */
+  get digest(): string {
+    const all = new Fingerprint();
+    for (const branch of this.#tree) {
+      all.text(branch.#path);
+      for (const word of [branch.#a, branch.#b, branch.#c, branch.#counter]) all.number(word);
+    }
+    return all.value;
   }
 
   next32(): number {

@@ -27,7 +27,7 @@ export interface RunReport {
   readonly failures: readonly Failure[];
   readonly violations: readonly Violation[];
   readonly history: History;
-  /** Everything that happened, and the number that would be drawn next. */
+  /** Everything that happened, and the numbers that all generators would draw next. */
   readonly fingerprint: string;
   readonly situations: ReadonlyMap<Situation, number>;
   readonly figures: Figures;
@@ -66,7 +66,8 @@ export async function run(seed: number, options: RunOptions = {}): Promise<RunRe
   return conclude(seed, world, options);
 }
 
-async function play(world: World): Promise<void> {
+/** Lives through both phases. What goes wrong stands in the world's failures. */
+export async function play(world: World): Promise<void> {
   const { loop } = world;
   let isOver = false;
   scenario(world).then(
@@ -134,7 +135,7 @@ function conclude(seed: number, world: World, options: RunOptions): RunReport {
     failures: world.failures,
     violations,
     history,
-    fingerprint: `${world.fingerprint.value}/${world.nextNumber.toString(16)}`,
+    fingerprint: `${world.fingerprint.value}/${world.dice.digest}`,
     situations: world.situations.counts,
     figures: {
       operations: history.length,

@@ -105,21 +105,22 @@ export class World {
   readonly fingerprint = new Fingerprint();
   readonly observer: Observer;
   readonly promptness: Promptness;
-  readonly #dice: Dice;
+  /** The root of everything that is drawn. */
+  readonly dice: Dice;
   readonly #log: ((line: string) => void) | undefined;
 
   constructor(seed: number, options: WorldOptions) {
-    this.#dice = new Dice(`seed ${seed}`);
+    this.dice = new Dice(`seed ${seed}`);
     this.#log = options.log;
-    this.drawn = draw(this.#dice, options);
+    this.drawn = draw(this.dice, options);
     const { config, kind, faults, workload, tasksCount } = this.drawn;
     this.loop = new EventLoop(this.fingerprint);
     const note = (text: string): void => this.note(text);
     const { situations } = this;
-    this.network = new Network(this.loop, this.#dice.fork('network'), situations);
+    this.network = new Network(this.loop, this.dice.fork('network'), situations);
     this.audit = new Audit(this.objects.store, situations, (check, message) => this.fail(check, message));
-    this.zones = new Zones(this.#dice.fork('zones'), this.network, this.audit, situations);
-    this.metadata = new Metadata(this.#dice.fork('metadata'), situations);
+    this.zones = new Zones(this.dice.fork('zones'), this.network, this.audit, situations);
+    this.metadata = new Metadata(this.dice.fork('metadata'), situations);
     this.observer = new Observer(this.audit, situations);
     const surroundings: Surroundings = {
       loop: this.loop,
@@ -139,7 +140,7 @@ export class World {
       rateError: faults.kinds.has('clock-rates') ? RATE_ERROR_MAX : 0,
       wallErrorMs: faults.kinds.has('wall-jumps') ? WALL_ERROR_MS_MAX : 0,
     };
-    this.cluster = new Cluster(surroundings, this.#dice.fork('cluster'), clocks, tasksCount, situations, note);
+    this.cluster = new Cluster(surroundings, this.dice.fork('cluster'), clocks, tasksCount, situations, note);
     this.promptness = new Promptness(
       this.cluster,
       () => this.loop.now,
@@ -147,7 +148,7 @@ export class World {
     );
     this.nemesis = new Nemesis(
       { ...surroundings, cluster: this.cluster, situations, leaseMs: config.channel.leaseMs, note },
-      this.#dice.fork('faults'),
+      this.dice.fork('faults'),
       faults,
       workload.durationMs,
     );
@@ -167,7 +168,7 @@ export class World {
       acknowledged: (stream, start) => ledger.acknowledged(stream, start),
       fail: (check, message) => this.fail(check, message),
     };
-    this.workload = new Workload(clients, this.#dice.fork('workload'), workload);
+    this.workload = new Workload(clients, this.dice.fork('workload'), workload);
   }
 
   fail(check: string, message: string): void {
@@ -197,10 +198,6 @@ export class World {
 
   #published(successor: Process): void {
     for (const other of this.cluster.processes) if (other !== successor && other.isOwner) this.workload.haunt(other, successor);
-  }
-
-  get nextNumber(): number {
-    return this.#dice.next32();
   }
 
   #traced(process: Process, name: string, fields: Parameters<Surroundings['traced']>[2]): void {
