@@ -220,7 +220,7 @@ export class Client {
 
 type OpenSession = (signal: AbortSignal) => Promise<ReadSession<'bytes'>>;
 
-/** One tailing read: what it delivers is recorded in groups, as calls that follow each other. */
+/** One tailing read: what it delivers is recorded in groups, as calls that follow each other. Its number is that of its client, which makes no other call. */
 class Follower {
   readonly #stream: LiveStream;
   readonly #id: number;
@@ -270,7 +270,7 @@ class Follower {
   }
 
   #begin() {
-    return this.#stream.history.begin(this.#id, { kind: 'read', stream: this.#stream.name, from: this.#next, follows: true });
+    return this.#stream.history.begin(this.#id, { kind: 'read', stream: this.#stream.name, from: this.#next, follows: this.#id });
   }
 
   /** Adds what comes at once. @returns the read that is under way */

@@ -208,12 +208,13 @@ export class Client {
   /** Follows the stream from `from` on for at most `batches` batches: each is recorded as a read. Resolves to where it came. */
   async follow(stream: string, from: number, batches: number, waitSecs: number): Promise<number> {
     const process = await this.#route();
+    const follows = this.#world.recorder.newSession();
     let session: Awaited<ReturnType<Service['openRead']>> | undefined;
     let next = from;
     let isOver = false;
     for (let i = 0; i < batches; i += 1) {
       const at = next;
-      const outcome = await this.#callAt(process, { kind: 'read', stream, from: at, follows: true }, async (service) => {
+      const outcome = await this.#callAt(process, { kind: 'read', stream, from: at, follows }, async (service) => {
         const start = { kind: 'seqNum', seqNum: at as SeqNum } as const;
         session ??= await service.openRead(target(stream), { start, clamp: false, waitSecs }, 'session');
         // The client hung up before it was opened.

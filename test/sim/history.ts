@@ -22,7 +22,7 @@ export type Operation =
   /**
    * From a sequence number (clamped if beyond the tail); bounded by what is there when it is served. An answer with fewer records
    * than `count` (absent: 1,000) says that it ended at the tail, unless it `follows`: one batch of a tailing read, which vouches for
-   * its records, and for the tail only where it states one.
+   * its records, and for the tail only where it states one. Batches of one tailing read have its number, which no other one has.
    */
   | {
       readonly kind: 'read';
@@ -30,7 +30,7 @@ export type Operation =
       readonly from: number;
       readonly clamp?: boolean;
       readonly count?: number;
-      readonly follows?: true;
+      readonly follows?: number;
     }
   | { readonly kind: 'check-tail'; readonly stream: string }
   | { readonly kind: 'create'; readonly stream: string }

@@ -13,9 +13,16 @@ export interface OpenCall {
 export class Recorder {
   readonly #calls: OpenCall[] = [];
   #order = 0;
+  #sessions = 0;
 
   get calls(): readonly Call[] {
     return this.#calls as readonly Call[];
+  }
+
+  /** The number of a tailing read that begins. */
+  newSession(): number {
+    this.#sessions += 1;
+    return this.#sessions;
   }
 
   begin(client: number, operation: Operation): OpenCall {

@@ -30,7 +30,7 @@ export function append(
 
 export function read(
   from: number,
-  options: { readonly count?: number; readonly follows?: true; readonly clamp?: boolean } = {},
+  options: { readonly count?: number; readonly follows?: number; readonly clamp?: boolean } = {},
 ): Operation {
   return { kind: 'read', stream: STREAM, from, ...options };
 }

@@ -6,14 +6,15 @@
 //
 //   1  A step that changes nothing is taken as soon as it can be, and never taken back: in an order that has it later, it can be
 //      moved here. Only appends, creations and deletions are tried one after the other. (That a name is gone is seen at once, too:
-//      seen later it could free a marked name, but so can whoever needs it free.)
+//      seen later it could free a marked name, but so can whoever needs it free.) What shows more of a stream than its state is such
+//      a step only where the name is one stream: else it is tried, as it may have been seen on either of two.
 //   2  What steps.ts knows of appends whose outcome is unknown.
 //   3  A path on which some step can never be taken any more is left at once (hopeless.ts).
 //
 // The set of steps taken is known by a 53-bit sum. Should two sets share one, an order may be missed, but no violation.
 
 import { isHopeless, type Need, needOf } from './hopeless.ts';
-import { contradiction, Model, type Position, type State } from './model.ts';
+import { contradiction, Model, type Position, type Sight, type State, tells } from './model.ts';
 import { Places } from './places.ts';
 import { SetSum } from './set-sum.ts';
 import { type SearchStep, stepsOf } from './steps.ts';
@@ -57,6 +58,7 @@ interface Frame {
 class Search {
   readonly #steps: readonly SearchStep[];
   readonly #needs: readonly Need[];
+  readonly #isOneStream: boolean;
   readonly #stepsMax: number;
   readonly #model: Model;
   readonly #links: Links;
@@ -77,6 +79,7 @@ class Search {
     this.#model = new Model(places.only);
     this.#steps = stepsOf(stream, places);
     this.#needs = this.#steps.map(({ step }) => needOf(step));
+    this.#isOneStream = stream.isOneStream;
     this.#stepsMax = stepsMax;
     this.#head = 2 * this.#steps.length;
     this.#links = linked(this.#steps);
@@ -126,23 +129,30 @@ class Search {
       const index = event / 2;
       const { step } = this.#stepAt(index);
       if (step.kind === 'gone' && this.#position.state.life === 'absent') this.#lift(index);
-      if (step.kind !== 'saw') continue;
+      if (step.kind !== 'saw' || (tells(step.sight) && !this.#isOneStream)) continue;
       this.#count += 1;
-      if (contradiction(this.#position, step.sight) === undefined) this.#lift(index);
+      if (contradiction(this.#position, step.sight) !== undefined) continue;
+      this.#model.tell(this.#position, step.sight);
+      this.#lift(index);
     }
+  }
+
+  #see(sight: Sight): boolean {
+    if (!tells(sight) || contradiction(this.#position, sight) !== undefined) return false;
+    this.#model.tell(this.#position, sight);
+    return true;
   }
 
   /** Takes a step that may change the state, unless that leads where the search has been. */
   #take(index: number): boolean {
     const { step, after, mayFollow } = this.#stepAt(index);
-    if (step.kind === 'saw') return false;
     this.#count += 1;
     const position = this.#position;
     const { state, hashes } = position;
     const hashCount = hashes.length;
     if (after !== undefined && this.#taken[after] === 0) return false;
     if (mayFollow?.(state) === false || this.#isOutOfTurn(index)) return false;
-    if (!this.#model.take(position, step)) return false;
+    if (step.kind === 'saw' ? !this.#see(step.sight) : !this.#model.take(position, step)) return false;
     if (this.#wasTried(index, position.state)) {
       restore(position, state, hashes, hashCount);
       return false;

@@ -2,10 +2,12 @@
 //
 // A name is absent, live, sealed (its stream takes nothing more, and the name does not say so yet), or marked (until it is free
 // again, which a background job decides: here it happens when somebody sees it). What a live stream is follows from the appends
-// since it was made, in their order: a state is a node in the tree of these orders, so two states are the same if their numbers are.
+// since it was made, in their order, and from what calls have shown of it: a state is a node in the tree of these orders, with the
+// evidence that goes with it, so two states are the same if their numbers are.
 
 import { resultingTrimPoint } from '#core/model/records.ts';
 import type { AppendedRecord, BodyHash, Call, ReadRecord } from '../history.ts';
+import { type Evidence, type KnownTrim, NO_EVIDENCE, stampAgainst, trimBefore, withStamp, withTrims } from './evidence.ts';
 
 type SeqNumber = Parameters<typeof resultingTrimPoint>[0];
 
@@ -17,6 +19,9 @@ export interface State {
   readonly trimPoint: number;
   /** Which calls this stream was read with, as far as its last records tell: see places.ts. */
   readonly group: number | undefined;
+  readonly evidence: Evidence;
+  /** The node of the tree: this state without its evidence; undefined for one without. */
+  readonly node: State | undefined;
 }
 
 /** One thing that a call did or saw, at one point of its time. */
@@ -28,17 +33,20 @@ export type Step =
       readonly matchSeqNum: number | undefined;
       readonly fencingToken: string | undefined;
       readonly group: number | undefined;
+      /** Infinite: it never was. */
+      readonly ackedAt: number;
     }
   | { readonly kind: 'create' }
   | { readonly kind: 'seal'; readonly ifEmpty: boolean }
   | { readonly kind: 'mark' }
   /** The name was not there. */
   | { readonly kind: 'gone' }
-  /** It changes nothing, and was so at some point of the call. */
+  /** It was so at some point of the call, and changes nothing but what is known of the stream. */
   | { readonly kind: 'saw'; readonly sight: Sight };
 
 export type Sight =
-  | { readonly kind: 'tail'; readonly tail: number }
+  /** `timestamp`: of the last record, where that is to be held against what else is known of the stream. */
+  | { readonly kind: 'tail'; readonly tail: number; readonly timestamp?: number; readonly stamps?: ReadonlyMap<BodyHash, number> }
   /** A clamped read started here. */
   | { readonly kind: 'tail-at-most'; readonly tail: number }
   | { readonly kind: 'life'; readonly lives: readonly State['life'][] }
@@ -50,6 +58,10 @@ export type Sight =
       readonly isCut: boolean;
       readonly clamp: boolean;
       readonly tail: number | undefined;
+      /** From here on it may have been read. */
+      readonly opened: number;
+      /** What it left out shows that all that was trimmed. */
+      readonly hides?: KnownTrim | undefined;
     }
   | { readonly kind: 'seq-num-mismatch'; readonly tail: number; readonly asked: number; readonly fencingToken: string | undefined }
   | { readonly kind: 'token-mismatch'; readonly token: string; readonly asked: string }
@@ -75,6 +87,8 @@ export class Model {
   readonly #sealed = node('sealed', 2);
   readonly #marked = node('marked', 3);
   readonly #children: Map<object, State>[] = [];
+  /** States with evidence, by their node's number and its key. */
+  readonly #withEvidence = new Map<string, State>();
   #nodes = 4;
 
   /** `group`: of every stream of this name. */
@@ -112,6 +126,25 @@ export class Model {
     }
   }
 
+  /** Adds what a call that saw this shows of the stream. */
+  tell(position: Position, sight: Sight): void {
+    const { state } = position;
+    if (sight.kind === 'records' && sight.hides !== undefined) position.state = this.#with(state, withTrims(state.evidence, [sight.hides]));
+    if (sight.kind === 'tail' && sight.timestamp !== undefined) {
+      position.state = this.#with(state, withStamp(state.evidence, { tail: sight.tail, timestamp: sight.timestamp }));
+    }
+  }
+
+  #with(state: State, evidence: Evidence): State {
+    if (evidence === state.evidence) return state;
+    const node = state.node ?? state;
+    const name = `${node.id}/${evidence.key}`;
+    const known = this.#withEvidence.get(name) ?? { ...node, id: this.#nodes, evidence, node };
+    if (known.id === this.#nodes) this.#nodes += 1;
+    this.#withEvidence.set(name, known);
+    return known;
+  }
+
   #append(position: Position, step: Extract<Step, { kind: 'append' }>): boolean {
     const { state, hashes } = position;
     if (state.life !== 'live') return false;
@@ -119,7 +152,9 @@ export class Model {
     if (step.fencingToken !== undefined && step.fencingToken !== state.token) return false;
     if (step.matchSeqNum !== undefined && step.matchSeqNum !== state.tail) return false;
     for (const { hash } of step.records) hashes.push(hash);
-    position.state = this.#child(state, step);
+    const child = this.#child(state.node ?? state, step);
+    const trims = Number.isFinite(step.ackedAt) ? trimsOf(step, state.tail) : [];
+    position.state = this.#with(child, withTrims(state.evidence, trims));
     return true;
   }
 
@@ -143,6 +178,8 @@ export class Model {
       token,
       trimPoint,
       group: step.group ?? state.group,
+      evidence: NO_EVIDENCE,
+      node: undefined,
     };
     this.#nodes += 1;
     children.set(step, child);
@@ -151,7 +188,20 @@ export class Model {
 }
 
 function node(life: State['life'], id: number): State {
-  return { id, life, tail: 0, token: '', trimPoint: 0, group: undefined };
+  return { id, life, tail: 0, token: '', trimPoint: 0, group: undefined, evidence: NO_EVIDENCE, node: undefined };
+}
+
+/** What is trimmed once an append at `tail` is acknowledged. */
+function trimsOf({ records, ackedAt }: Extract<Step, { kind: 'append' }>, tail: number): KnownTrim[] {
+  return records.flatMap(({ trim }, i) => {
+    if (trim === undefined) return [];
+    return [{ upTo: resultingTrimPoint(0 as SeqNumber, trim, (tail + i) as SeqNumber), at: ackedAt }];
+  });
+}
+
+/** Whether it shows more of the stream than what every order of calls says. */
+export function tells(sight: Sight): boolean {
+  return (sight.kind === 'records' && sight.hides !== undefined) || (sight.kind === 'tail' && sight.timestamp !== undefined);
 }
 
 /** Why what was seen is not so here; undefined when it is. */
@@ -161,7 +211,7 @@ export function contradiction({ state, hashes }: Position, sight: Sight): string
   if (state.life !== 'live') return `the name is ${state.life}`;
   switch (sight.kind) {
     case 'tail':
-      return sight.tail === state.tail ? undefined : `the tail is ${state.tail}`;
+      return sight.tail === state.tail ? wrongStamp(state, hashes, sight) : `the tail is ${state.tail}`;
     case 'tail-at-most':
       return state.tail <= sight.tail ? undefined : `the tail is ${state.tail}`;
     case 'seq-num-mismatch':
@@ -179,9 +229,22 @@ export function contradiction({ state, hashes }: Position, sight: Sight): string
   }
 }
 
+/** The last record's timestamp is the one with which it is read, and not below that of any record before it. */
+function wrongStamp({ evidence }: State, hashes: readonly BodyHash[], sight: Extract<Sight, { kind: 'tail' }>): string | undefined {
+  const { tail, timestamp, stamps } = sight;
+  if (timestamp === undefined) return undefined;
+  for (let at = tail - 1; at >= 0; at -= 1) {
+    const known = stamps?.get(hashes[at] ?? 0);
+    if (known === undefined) continue;
+    if (at === tail - 1 ? known !== timestamp : known > timestamp) return `the timestamp of ${at} is ${known}`;
+    break;
+  }
+  return stampAgainst(evidence, { tail, timestamp });
+}
+
 /**
  * All records from the start of the read to its end are there, with the bodies that were appended, but for those that are trimmed:
- * they may be there or not. (How long they may stay is not a matter of one state: see trims.ts.)
+ * they may be there or not, until that is known to whoever reads.
  */
 function wrongRecords(state: State, hashes: readonly BodyHash[], read: Extract<Sight, { kind: 'records' }>): string | undefined {
   const { records, from, end, isCut, clamp } = read;
@@ -192,6 +255,9 @@ function wrongRecords(state: State, hashes: readonly BodyHash[], read: Extract<S
   const kept = Math.max(start, state.trimPoint);
   const seenTo = records.length === 0 ? start : end;
   if (!isCut && state.tail > Math.max(seenTo, kept)) return `the tail is ${state.tail}, and ${Math.max(seenTo, kept)} is missing`;
+  const lowest = records[0]?.seqNum;
+  const trim = lowest === undefined ? undefined : trimBefore(state.evidence, read.opened, lowest);
+  if (trim !== undefined) return `[0, ${trim.upTo}) was known to be trimmed, and ${lowest} is shown`;
   let next = start;
   for (const { seqNum, hash } of records) {
     if (seqNum < next) return `${seqNum} comes where ${next} or more is expected`;

@@ -33,9 +33,9 @@ export function callText({ operation }: Call): string {
     case 'append':
       return appendText(operation);
     case 'read': {
-      const { from, count, clamp = false, follows = false } = operation;
+      const { from, count, clamp = false, follows } = operation;
       const upTo = count === undefined ? '' : ` count ${count}`;
-      return `${follows ? 'tail' : 'read'} from ${from}${upTo}${clamp ? ' clamped' : ''}`;
+      return `${follows === undefined ? 'read' : `tail ${follows}`} from ${from}${upTo}${clamp ? ' clamped' : ''}`;
     }
     case 'check-tail':
       return 'check-tail';

@@ -8,9 +8,11 @@ export interface Name {
   readonly records: readonly ReadRecord[];
   readonly token: string;
   readonly trimPoint: number;
+  /** From `at` on it is known that nothing below `upTo` is given any more. */
+  readonly trims: readonly { readonly upTo: number; readonly at: number }[];
 }
 
-export const ABSENT: Name = { life: 'absent', records: [], token: '', trimPoint: 0 };
+export const ABSENT: Name = { life: 'absent', records: [], token: '', trimPoint: 0, trims: [] };
 export const EMPTY: Name = { ...ABSENT, life: 'live' };
 
 function appended(name: Name, records: readonly AppendedRecord[], timestamp: number): Name {
@@ -22,7 +24,7 @@ function appended(name: Name, records: readonly AppendedRecord[], timestamp: num
     if (fence !== undefined) token = fence;
     if (trim !== undefined && Math.min(trim, seqNum + 1) > trimPoint) trimPoint = Math.min(trim, seqNum + 1);
   }
-  return { life: 'live', records: all, token, trimPoint };
+  return { life: 'live', records: all, token, trimPoint, trims: name.trims };
 }
 
 /** What a faultless store does, and answers. */
@@ -81,8 +83,8 @@ function isOrdered(name: Name, left: readonly Timed[]): boolean {
 function atomsOf({ operation, outcome, began, ended }: Call): Timed[] {
   const isOpen = ended === undefined || outcome === undefined || outcome.kind === 'unknown';
   if (outcome?.kind === 'failed') return [];
-  const list = isOpen ? effects(operation) : answered(operation, outcome);
-  return list.map((atom) => ({ began, ended: isOpen ? Number.POSITIVE_INFINITY : (ended ?? 0), isOptional: isOpen, atom }));
+  const list = isOpen ? effects(operation) : answered(operation, outcome, began, ended);
+  return list.map((atom) => ({ began, ended: isOpen ? Number.POSITIVE_INFINITY : ended, isOptional: isOpen, atom }));
 }
 
 function when(test: (name: Name) => boolean): Atom {
@@ -98,11 +100,28 @@ const gone: Atom = (name) => (isFree(name) ? [ABSENT] : []);
 const seal: Atom = (name) => (name.life === 'absent' ? [] : [name.life === 'live' ? { ...name, life: 'sealed' } : name]);
 const mark: Atom = (name) => (name.life === 'sealed' || name.life === 'marked' ? [{ ...ABSENT, life: 'marked' }] : []);
 
-function write(operation: Extract<Operation, { kind: 'append' }>, start?: number): Atom {
+function write(operation: Extract<Operation, { kind: 'append' }>, acked?: { readonly start: number; readonly at: number }): Atom {
   return (name) => {
     const { next, outcome } = run(name, operation, 0);
-    if (outcome.kind !== 'appended' || (start !== undefined && outcome.start !== start)) return [];
-    return [next];
+    if (outcome.kind !== 'appended' || (acked !== undefined && outcome.start !== acked.start)) return [];
+    if (acked === undefined) return [next];
+    const own = operation.records.flatMap(({ trim }, i) =>
+      trim === undefined ? [] : [{ upTo: Math.min(trim, outcome.start + i + 1), at: acked.at }],
+    );
+    return [{ ...next, trims: [...next.trims, ...own] }];
+  };
+}
+
+/** A read of records: it must not show what was known to be trimmed when it began, and shows itself what is trimmed. */
+function look(from: number, count: number, records: readonly ReadRecord[], began: number, ended: number): Atom {
+  return (name) => {
+    if (name.life !== 'live' || !isReadOf(name, from, count, records)) return [];
+    const [first] = records;
+    if (first === undefined) return [name];
+    if (name.trims.some(({ upTo, at }) => at < began && first.seqNum < upTo)) return [];
+    const behindGap = records.filter(({ seqNum }, i) => seqNum > (i === 0 ? from : (records[i - 1]?.seqNum ?? 0) + 1));
+    const last = behindGap.at(-1);
+    return [last === undefined ? name : { ...name, trims: [...name.trims, { upTo: last.seqNum, at: ended }] }];
   };
 }
 
@@ -112,7 +131,7 @@ function effects(operation: Operation): Atom[] {
   return operation.kind === 'append' ? [write(operation)] : [];
 }
 
-function answered(operation: Operation, outcome: Outcome): Atom[] {
+function answered(operation: Operation, outcome: Outcome, began: number, ended: number): Atom[] {
   const tailIs = (tail: number): Atom => when(({ life, records }) => life === 'live' && records.length === tail);
   if (outcome.kind === 'stream_not_found') return [gone];
   if (outcome.kind === 'stream_deletion_pending') {
@@ -124,16 +143,17 @@ function answered(operation: Operation, outcome: Outcome): Atom[] {
   if (operation.kind === 'delete') return outcome.kind === 'deleted' ? [seal, mark] : [when(() => false)];
   if (operation.kind === 'append' && outcome.kind === 'appended') {
     if (outcome.end !== outcome.start + operation.records.length || outcome.tail < outcome.end) return [when(() => false)];
-    return [write(operation, outcome.start), tailIs(outcome.tail)].slice(0, outcome.tail === outcome.end ? 1 : 2);
+    return [write(operation, { start: outcome.start, at: ended }), tailIs(outcome.tail)].slice(0, outcome.tail === outcome.end ? 1 : 2);
   }
   if (outcome.kind === 'tail' && operation.kind === 'check-tail') return [tailIs(outcome.tail)];
+  if (outcome.kind === 'read' && operation.kind === 'read') {
+    return [look(operation.from, operation.count ?? 1_000, outcome.records, began, ended)];
+  }
   return [when((name) => name.life === 'live' && says(name, operation, outcome))];
 }
 
 function says(name: Name, operation: Operation, outcome: Outcome): boolean {
   const tail = name.records.length;
-  if (outcome.kind === 'read' && operation.kind === 'read')
-    return isReadOf(name, operation.from, operation.count ?? 1_000, outcome.records);
   const would = run(name, operation, 0).outcome;
   switch (outcome.kind) {
     case 'range_not_satisfiable':

@@ -81,7 +81,8 @@ class Shrinking implements Shrunk {
       const idle = this.history.filter(changesNothing);
       for (let from = 0; from < idle.length; from += size) {
         const chunk = new Set(idle.slice(from, from + size));
-        this.#try(this.history.filter((call) => !chunk.has(call)));
+        const sessions = new Set([...chunk].flatMap(sessionOf));
+        this.#try(this.history.filter((call) => !chunk.has(call) && !sessionOf(call).some((session) => sessions.has(session))));
       }
     }
   }
@@ -92,6 +93,11 @@ class Shrinking implements Shrunk {
       if (!this.#try(this.history.filter((call) => call !== dropped))) return;
     }
   }
+}
+
+/** A tailing read is dropped as a whole: without its first batch the others would seem to have been asked for later. */
+function sessionOf({ operation }: Call): number[] {
+  return operation.kind === 'read' && operation.follows !== undefined ? [operation.follows] : [];
 }
 
 /** What clients knew at that moment. */

@@ -31,7 +31,7 @@ export function checkStaleness(stream: StreamCalls, trims: Trims): Omit<Violatio
     const known = newest?.atLeast ?? 0;
     if (newest === undefined || exactly === undefined || exactly >= known) continue;
     if (isImplied && trims.askedBy(call).upTo >= known) continue;
-    const isRead = call.outcome?.kind === 'read' && call.operation.kind === 'read' && !call.operation.follows;
+    const isRead = call.outcome?.kind === 'read' && call.operation.kind === 'read' && call.operation.follows === undefined;
     const isLost = newest.call.outcome?.kind === 'appended' && isRead;
     const before = isLost ? `records up to ${known} were acknowledged` : `the tail was known to be ${known}`;
     const message = `${before}, and a later ${call.operation.kind} found it at ${exactly}`;

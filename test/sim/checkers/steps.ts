@@ -16,10 +16,11 @@
 //   5  Of two right after each other that differ in length only (no command, no sequence number asked for), the one of the lower
 //      turn goes first: with the other order the stream holds as much, and nobody looked in between.
 
-import type { Call } from '../history.ts';
+import type { BodyHash, Call, Outcome } from '../history.ts';
 import type { CallStep, Sight, State, Step } from './model.ts';
 import type { Places } from './places.ts';
 import { type AppendCall, endOf, isUnknown, type ReadCall, type StreamCalls } from './stream-calls.ts';
+import { firstKept } from './trims.ts';
 
 export interface SearchStep extends CallStep {
   readonly began: number;
@@ -38,7 +39,7 @@ export function stepsOf(stream: StreamCalls, places: Places): SearchStep[] {
   const ceiling: Ceiling = { highest: highestNamed(stream), mayCross: stream.appends.some(isUnseenTrim) };
   const appends = new Map(stream.appends.map((append) => [append.call, append]));
   const reads = new Map(stream.reads.map((read) => [read.call, read]));
-  const sessions = new Sessions();
+  const stamps = stampsOf(stream);
   const classes = new Classes();
   const steps: SearchStep[] = [];
   for (const call of stream.calls) {
@@ -48,14 +49,14 @@ export function stepsOf(stream: StreamCalls, places: Places): SearchStep[] {
     const ended = endOf(call);
     if (append !== undefined && isUnknown(call)) {
       steps.push(unknownAppend(append, steps.length, classes, places, ceiling));
-    } else if (read?.operation.follows) {
-      const opened = sessions.openedAt(read);
+    } else if (read?.operation.follows !== undefined) {
+      const { opened } = read;
       const { tail } = read.outcome;
       if (read.outcome.records.length > 0) steps.push({ call, step: sawRecords(read, undefined), began: opened, ended, required: true });
       if (tail !== undefined) steps.push({ call, step: saw({ kind: 'tail', tail }), began, ended, required: true });
     } else {
-      sessions.end(call.client);
-      const list = read !== undefined ? readSteps(read) : append?.acked !== undefined ? ackedSteps(append, places) : stepsOfCall(call);
+      const list =
+        read !== undefined ? readSteps(read) : append?.acked !== undefined ? ackedSteps(append, places) : stepsOfCall(call, stamps);
       for (const step of list) {
         if (step.kind === 'append') steps.push({ call, step, began, ended, required: true, mayFollow: admittedBy(places, call, step) });
         else if (!isUnknown(call)) steps.push({ call, step, began, ended, required: true });
@@ -66,22 +67,14 @@ export function stepsOf(stream: StreamCalls, places: Places): SearchStep[] {
   return steps;
 }
 
-/** When tailing reads began: what a batch delivers may have been read for it since then. */
-class Sessions {
-  readonly #open = new Map<number, { readonly opened: number; readonly next: number }>();
-
-  /** A batch that goes on where the last one of its client ended is of the same session. */
-  openedAt({ call, operation, end }: ReadCall): number {
-    const last = this.#open.get(call.client);
-    const opened = last?.next === operation.from ? last.opened : call.began;
-    this.#open.set(call.client, { opened, next: end });
-    return opened;
+/** When records were stamped, as they were read. Undefined where direct checks say it all: the name is one stream. */
+function stampsOf({ isOneStream, reads, senders }: StreamCalls): ReadonlyMap<BodyHash, number> | undefined {
+  if (isOneStream) return undefined;
+  const stamps = new Map<BodyHash, number>();
+  for (const { outcome } of reads) {
+    for (const { hash, timestamp } of outcome.records) if (senders.get(hash)?.length === 1) stamps.set(hash, timestamp);
   }
-
-  /** Anything else that the client does ends its session. */
-  end(client: number): void {
-    this.#open.delete(client);
-  }
+  return stamps;
 }
 
 function readSteps(read: ReadCall): Step[] {
@@ -91,9 +84,12 @@ function readSteps(read: ReadCall): Step[] {
   return steps;
 }
 
-function sawRecords({ operation, outcome, isCut, end }: ReadCall, tail: number | undefined): Step {
+function sawRecords(read: ReadCall, tail: number | undefined): Step {
+  const { call, operation, outcome, isCut, end, opened } = read;
   const { from, clamp = false } = operation;
-  return saw({ kind: 'records', records: outcome.records, from, end, isCut, clamp, tail });
+  const upTo = firstKept(read);
+  const hides = upTo === undefined ? undefined : { upTo, at: endOf(call) };
+  return saw({ kind: 'records', records: outcome.records, from, end, isCut, clamp, tail, opened, hides });
 }
 
 type AppendStep = Extract<Step, { kind: 'append' }>;
@@ -162,9 +158,10 @@ class Classes {
 }
 
 function appendStep(append: AppendCall, places: Places): AppendStep {
-  const { call, records, start } = append;
+  const { call, records, start, acked } = append;
   const { matchSeqNum, fencingToken } = call.operation.kind === 'append' ? call.operation : {};
-  return { kind: 'append', records, start, matchSeqNum, fencingToken, group: places.groupOf(append) };
+  const ackedAt = acked === undefined ? Number.POSITIVE_INFINITY : endOf(call);
+  return { kind: 'append', records, start, matchSeqNum, fencingToken, group: places.groupOf(append), ackedAt };
 }
 
 /** The tail that an acknowledgement states is that of a later point of the call than the append's own. */
@@ -176,7 +173,7 @@ function ackedSteps(append: AppendCall, places: Places): Step[] {
   return acked.tail === acked.end ? [step] : [step, saw({ kind: 'tail', tail: acked.tail })];
 }
 
-function stepsOfCall(call: Call): Step[] {
+function stepsOfCall(call: Call, stamps: ReadonlyMap<BodyHash, number> | undefined): Step[] {
   const { operation, outcome } = call;
   if (isUnknown(call) || outcome === undefined) {
     if (operation.kind === 'create') return [{ kind: 'create' }];
@@ -199,10 +196,14 @@ function stepsOfCall(call: Call): Step[] {
     case 'resource_already_exists':
       return [operation.kind === 'create' ? lives(['live', 'sealed']) : saw({ kind: 'nonsense' })];
     case 'tail':
-      return [saw(operation.kind === 'check-tail' ? { kind: 'tail', tail: outcome.tail } : { kind: 'nonsense' })];
+      return [operation.kind === 'check-tail' ? sawTail(outcome, stamps) : saw({ kind: 'nonsense' })];
     default:
       return [refusal(call)];
   }
+}
+
+function sawTail({ tail, timestamp }: Extract<Outcome, { kind: 'tail' }>, stamps: ReadonlyMap<BodyHash, number> | undefined): Step {
+  return saw({ kind: 'tail', tail, ...(stamps === undefined ? {} : { timestamp, stamps }) });
 }
 
 /** First no append is taken any more, then the name says so. */

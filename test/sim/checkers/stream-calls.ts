@@ -26,6 +26,8 @@ export interface ReadCall {
   readonly isCut: boolean;
   /** Behind the last record; `from` when there is none. */
   readonly end: number;
+  /** From here on it may have been read: a batch of a tailing read, since that was asked for. */
+  readonly opened: number;
 }
 
 export interface StreamCalls {
@@ -64,7 +66,8 @@ export function byStream(history: History): StreamCalls[] {
 
 function streamCalls(name: string, unsorted: readonly Call[]): StreamCalls {
   const calls = unsorted.toSorted((a, b) => a.began - b.began);
-  const reads = calls.flatMap(readCall);
+  const openedAt = sessionsOf(calls);
+  const reads = calls.flatMap((call) => readCall(call, openedAt));
   const sent = new Map<BodyHash, number>();
   for (const { operation } of calls) {
     if (operation.kind !== 'append') continue;
@@ -87,6 +90,16 @@ function streamCalls(name: string, unsorted: readonly Call[]): StreamCalls {
   return { name, calls, appends, reads, senders, isOneStream: !has('delete'), wasThere: !has('create') };
 }
 
+/** When each tailing read was asked for: with its first batch, whatever came of that. */
+function sessionsOf(calls: readonly Call[]): ReadonlyMap<number, number> {
+  const openedAt = new Map<number, number>();
+  for (const { operation, began } of calls) {
+    if (operation.kind !== 'read' || operation.follows === undefined || openedAt.has(operation.follows)) continue;
+    openedAt.set(operation.follows, began);
+  }
+  return openedAt;
+}
+
 function appendCall(call: Call, seenAt: ReadonlyMap<BodyHash, number>): AppendCall[] {
   const { operation, outcome } = call;
   if (operation.kind !== 'append') return [];
@@ -98,11 +111,12 @@ function appendCall(call: Call, seenAt: ReadonlyMap<BodyHash, number>): AppendCa
   return [{ call, records: operation.records, start: acked?.start ?? seenStart, acked, isRefused }];
 }
 
-function readCall(call: Call): ReadCall[] {
+function readCall(call: Call, openedAt: ReadonlyMap<number, number>): ReadCall[] {
   const { operation, outcome } = call;
   if (operation.kind !== 'read' || outcome?.kind !== 'read' || isUnknown(call)) return [];
-  const { count = READ_RECORDS_MAX, follows = false, from } = operation;
-  const isCut = follows || outcome.records.length >= Math.min(count, READ_RECORDS_MAX);
+  const { count = READ_RECORDS_MAX, follows, from } = operation;
+  const isCut = follows !== undefined || outcome.records.length >= Math.min(count, READ_RECORDS_MAX);
   const last = outcome.records.at(-1);
-  return [{ call, operation, outcome, isCut, end: last === undefined ? from : last.seqNum + 1 }];
+  const opened = follows === undefined ? call.began : (openedAt.get(follows) ?? call.began);
+  return [{ call, operation, outcome, isCut, end: last === undefined ? from : last.seqNum + 1, opened }];
 }

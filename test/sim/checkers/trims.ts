@@ -1,8 +1,9 @@
 // The trim point only grows, and lies between what was acknowledged and what was asked for.
 //
 // A read takes the trim point and the tail at different moments, so this is no matter of one order of calls: it is checked by real
-// time. A batch of a tailing read may come from an owner that has been replaced, and shows what was not trimmed when it was: only
-// reads that begin for themselves are held to what was trimmed before.
+// time: a read that was asked for after a trim was known shows nothing of what is trimmed. A batch of a tailing read may come from an
+// owner that has been replaced, and is held to what was known when the tailing read was asked for. Of a name that was deleted, the
+// search does the same again (evidence.ts): it says what was on one stream where no record does.
 
 import { resultingTrimPoint } from '#core/model/records.ts';
 import type { Call } from '../history.ts';
@@ -61,11 +62,11 @@ export function checkTrims(stream: StreamCalls, groupOf: GroupOf): Omit<Violatio
   const known = [...acknowledged(stream, groupOf), ...hidden(stream, groupOf)].sort((a, b) => a.at - b.at);
   if (known.length === 0) return [];
   const violations: Omit<Violation, 'stream'>[] = [];
-  for (const { call, operation, outcome } of stream.reads) {
+  for (const { call, opened, outcome } of stream.reads) {
     const lowest = outcome.records[0]?.seqNum;
-    if (lowest === undefined || operation.follows) continue;
+    if (lowest === undefined) continue;
     const group = groupOf(call);
-    const against = known.find(({ at, upTo, group: of }) => at < call.began && of === group && upTo > lowest);
+    const against = known.find(({ at, upTo, group: of }) => at < opened && of === group && upTo > lowest);
     if (against === undefined) continue;
     const message = `${lowest} was read after ${against.how} that [0, ${against.upTo}) is trimmed`;
     violations.push({ check: 'trimmed-record-returns', message, calls: [against.call, call] });
@@ -90,7 +91,7 @@ function hidden({ reads }: StreamCalls, groupOf: GroupOf): Trimmed[] {
 }
 
 /** Where the last stretch of records without a gap starts, if anything lies before it that the read should have given. */
-function firstKept({ operation, outcome }: ReadCall): number | undefined {
+export function firstKept({ operation, outcome }: ReadCall): number | undefined {
   const first = outcome.records[0]?.seqNum;
   if (first === undefined) return undefined;
   let kept = first > operation.from ? first : undefined;
