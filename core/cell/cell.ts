@@ -31,6 +31,8 @@ import { Background } from './background.ts';
 import type { CellConfig, ChunkStoreKind } from './config.ts';
 import { flushUsage, heldIn } from './usage-jobs.ts';
 
+export type { Proof };
+
 /** The zones of one kind of chunk store, and which storage class is kept in them. */
 export interface ZoneSet {
   readonly storageClass: StorageClass;

@@ -27,7 +27,15 @@ export const CHUNK_STORE_KINDS = {
     batching: { chunkBytesTarget: 64 * KIB, chunkBytesMax: 256 * KIB, lingerMs: 1 },
     answerTimeoutMs: 5_000,
   },
-  /** Files in one folder: 4 MiB as on S3 Standard, where a request is what costs. */
+  /** S3 Express, a bucket a zone: 512 KiB is where a smaller chunk costs more and a larger one takes longer. */
+  express: {
+    zonesCount: 3,
+    writeQuorum: 2,
+    windowMax: 19,
+    batching: { chunkBytesTarget: 512 * KIB, chunkBytesMax: MIB, lingerMs: 5 },
+    answerTimeoutMs: 5_000,
+  },
+  /** S3 Standard, or files in one folder in its place: 4 MiB, as a request is what costs. */
   objects: {
     zonesCount: 1,
     writeQuorum: 1,

@@ -22,6 +22,7 @@
 // | stream storage | usage-stream/<stream id>| <hour, 8>/<id>          | the same                                    | purge of usage      |
 // | basin storage  | usage-storage/<basin>   | <hour, 8>               | measuring of storage                        | purge of usage      |
 // | day of usage   | usage-days              | <day, 6>/<kind>/<name>  | with the first item of a day of any of these | purge of usage      |
+// | format         | table                   | format                  | host, at the first start (adapters/aws)     | nobody              |
 // | tie            | data-folder             | identity                | host, at each start (adapters/node)         | nobody              |
 //
 // M is alone in its transactions. A stream's state outlives the stream by the purge age, marked `removedAt`: an offload

@@ -59,6 +59,18 @@ export async function openTokenAuthority({ dir, root }: TokenAuthorityOptions): 
   }
 }
 
+/**
+ * The same without a folder: whoever starts the process has the keys and gives them to it.
+ *
+ * @param signingKey an Ed25519 private key as a JWK; undefined where access is not checked: one that nobody else has
+ * @throws StoreError `corrupt` when it is none
+ */
+export function createTokenAuthority(signingKey: string | undefined, rootToken: string | undefined): TokenAuthority {
+  const key = signingKey === undefined ? generateKeyPairSync('ed25519').privateKey : ed25519Key(signingKey);
+  if (key === undefined) throw refused('corrupt', 'the signing key is no Ed25519 private key in a JWK');
+  return new JwsAuthority(key, rootToken === undefined ? undefined : hashOf(rootToken));
+}
+
 class JwsAuthority implements TokenAuthority {
   readonly #privateKey: KeyObject;
   readonly #publicKey: KeyObject;
@@ -98,13 +110,19 @@ async function signingKey(file: string): Promise<KeyObject> {
   const text =
     (await textOf(file)) ??
     (await makeFile(file, `${JSON.stringify(generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }))}\n`));
+  const key = ed25519Key(text);
+  if (key !== undefined) return key;
+  throw refused('corrupt', `${file} holds no Ed25519 key; put it back from a copy, or remove it to revoke every access token`);
+}
+
+/** Undefined for anything else, which is never told: it may be a part of a key. */
+function ed25519Key(text: string): KeyObject | undefined {
   try {
     const key = createPrivateKey({ key: JSON.parse(text), format: 'jwk' });
-    if (key.asymmetricKeyType === 'ed25519') return key;
+    return key.asymmetricKeyType === 'ed25519' ? key : undefined;
   } catch {
-    // Told below, without what the file holds.
+    return undefined;
   }
-  throw refused('corrupt', `${file} holds no Ed25519 key; put it back from a copy, or remove it to revoke every access token`);
 }
 
 async function rootToken(file: string): Promise<{ readonly hash: Uint8Array; readonly made?: string }> {

@@ -5,22 +5,12 @@ import { openFileObjectStore } from '#core/adapters/node/file-object-store.ts';
 import { systemRandom as random } from '#core/adapters/node/system-random.ts';
 import { zlibChecksum as checksum } from '#core/adapters/node/zlib-checksum.ts';
 import { openObjectChunkStore } from '#core/adapters/object-chunk-store.ts';
-import { type LogId, type Position, position } from '#core/model/ids.ts';
-import type { ObjectStore } from '#core/ports/object-store.ts';
+import { position } from '#core/model/ids.ts';
 import { chunkAt, chunkStoreContract, LOG, positionsOf } from '../../contract/chunk-store.ts';
-import { keysOf, text } from '../../contract/object-store.ts';
-import { folderOfTest, temporaryFolder } from './support.ts';
+import { text } from '../../contract/object-store.ts';
+import { folderOfTest, tear, temporaryFolder } from './support.ts';
 
 const common = { prefix: 'z/', name: 'zone-a', checksum, random };
-
-async function tear(objects: ObjectStore, log: LogId, at: Position): Promise<void> {
-  const wanted = `/${String(log.epoch).padStart(16, '0')}/${String(at).padStart(16, '0')}`;
-  const key = (await keysOf(objects, '')).find((each) => each.endsWith(wanted)) ?? '';
-  const bytes = await objects.get(key);
-  if (bytes === 'absent') throw new Error(`nothing to tear at ${key}`);
-  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
-  await objects.put(key, [bytes]);
-}
 
 chunkStoreContract('a zone over objects in memory', async () => {
   const objects = new MemoryObjectStore({ pageMax: 7 });

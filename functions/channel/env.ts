@@ -1,0 +1,61 @@
+// The settings of a channel task, from the environment. A bad one ends the process with what it must be.
+
+import { type LocalEnv, readEnv, SettingError } from '#functions/local/env.ts';
+
+export interface ChannelEnv extends Omit<LocalEnv, 'dataDir'> {
+  readonly table: string;
+  /** Segments, and the chunks of storage class `standard`. */
+  readonly bucket: string;
+  /** One directory bucket a zone, in three zones; empty: there is no storage class `express`. */
+  readonly expressBuckets: readonly string[];
+  /** An Ed25519 private key as a JWK. Undefined: access is not checked. */
+  readonly signingKey: string | undefined;
+  /** Something else than AWS answers: the bucket stands in the path. */
+  readonly isPathStyle: boolean;
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+const ZONES_COUNT = 3;
+const TABLE = /^[A-Za-z0-9_.-]{3,255}$/;
+const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
+/** <name>--<zone id>--x-s3: the zone's id stands in the bucket's name. */
+const DIRECTORY_BUCKET = /^[a-z0-9][a-z0-9-]*--([a-z0-9]+-az\d+)--x-s3$/;
+
+/** @throws SettingError naming the variable, and what it must be */
+export function readChannelEnv(variables: Variables): ChannelEnv {
+  const { dataDir: _unused, ...common } = readEnv({ MILLRACE_AUTH: 'required', ...variables });
+  const signingKey = variables['MILLRACE_SIGNING_KEY'];
+  if (common.config.access.mode === 'required') {
+    for (const [name, value] of Object.entries({ MILLRACE_SIGNING_KEY: signingKey, MILLRACE_ROOT_TOKEN: common.rootToken })) {
+      if (!value) throw new SettingError(`${name} is missing; it is needed where access is checked (MILLRACE_AUTH is "required")`);
+    }
+  }
+  return {
+    ...common,
+    table: needed(variables, 'MILLRACE_TABLE', TABLE, 'the name of a table of DynamoDB: 3 to 255 letters, digits, "_", "." or "-"'),
+    bucket: needed(variables, 'MILLRACE_BUCKET', BUCKET, 'the name of a bucket of S3: 3 to 63 characters of a-z, 0-9, "." and "-"'),
+    expressBuckets: expressBuckets(variables['MILLRACE_EXPRESS_BUCKETS']),
+    signingKey,
+    isPathStyle: Boolean(variables['AWS_ENDPOINT_URL'] ?? variables['AWS_ENDPOINT_URL_S3']),
+  };
+}
+
+function needed(variables: Variables, name: string, form: RegExp, what: string): string {
+  const value = variables[name];
+  if (value === undefined) throw new SettingError(`${name} is missing; it must be ${what}`);
+  if (!form.test(value)) throw new SettingError(`${name} is "${value}"; it must be ${what}`);
+  return value;
+}
+
+function expressBuckets(list: string | undefined): readonly string[] {
+  if (list === undefined || list === '') return [];
+  const buckets = list.split(',').map((part) => part.trim());
+  const zones = buckets.map((bucket) => DIRECTORY_BUCKET.exec(bucket)?.[1]);
+  const isGood = buckets.length === ZONES_COUNT && zones.every((zone) => zone !== undefined) && new Set(zones).size === ZONES_COUNT;
+  if (isGood) return buckets;
+  throw new SettingError(
+    `MILLRACE_EXPRESS_BUCKETS is "${list}"; it must be three directory buckets in three zones, with commas between them, such as ` +
+      'chunks--use1-az4--x-s3',
+  );
+}

@@ -1,0 +1,66 @@
+// What a channel task keeps, and where: metadata in DynamoDB, segments and standard chunks in a bucket of S3, express chunks in
+// three directory buckets of S3 Express. It has no disk of its own.
+
+import type { AttemptPolicy } from '#core/adapters/aws/attempts.ts';
+import { createDynamoClient, createS3Client } from '#core/adapters/aws/clients.ts';
+import { DynamoMetadataStore } from '#core/adapters/aws/dynamo-metadata-store.ts';
+import type { HedgeSettings } from '#core/adapters/aws/hedge.ts';
+import { S3ObjectStore, type S3ObjectStoreOptions } from '#core/adapters/aws/s3-object-store.ts';
+import { checkTableFormat } from '#core/adapters/aws/table-format.ts';
+import { loadNodeCiphers } from '#core/adapters/node/node-ciphers.ts';
+import type { ProcessTrace } from '#core/adapters/node/process-trace.ts';
+import { systemClock as clock } from '#core/adapters/node/system-clock.ts';
+import { systemRandom as random } from '#core/adapters/node/system-random.ts';
+import { createTokenAuthority } from '#core/adapters/node/token-authority.ts';
+import { zlibChecksum as checksum } from '#core/adapters/node/zlib-checksum.ts';
+import type { CellPorts } from '#core/cell/cell.ts';
+import { CHUNK_STORE_KINDS } from '#core/cell/config.ts';
+import type { ChannelEnv } from './env.ts';
+import { openRemoteZones } from './remote-zones.ts';
+
+/** What S3 Standard takes at the 99th percentile for an object of 4 MiB; a put of S3 Express has its quorum in place of a hedge. */
+const STANDARD_HEDGE: HedgeSettings = { afterMs: 1_500, shareMax: 0.05 };
+const EXPRESS_HEDGE: HedgeSettings = { afterMs: 250, shareMax: 0.05 };
+const common = { clock, random, delayMs: { min: 20, max: 1_000 } };
+const STANDARD: AttemptPolicy = { ...common, attemptsMax: 5, attemptMsMax: 10_000 };
+const EXPRESS: AttemptPolicy = { ...common, attemptsMax: 3, attemptMsMax: 1_500 };
+const TABLE: AttemptPolicy = { ...common, attemptsMax: 5, attemptMsMax: 3_000 };
+
+export interface ChannelStorage {
+  readonly ports: CellPorts;
+  close(): Promise<void>;
+}
+
+/** @throws StoreError that names the table or the bucket, and what is wrong with it */
+export async function openChannelStorage(env: ChannelEnv, trace: ProcessTrace): Promise<ChannelStorage> {
+  const dynamo = createDynamoClient();
+  const s3 = createS3Client(env.isPathStyle);
+  const metadata = new DynamoMetadataStore({ client: dynamo, table: env.table, attempts: TABLE });
+  await checkTableFormat(metadata, env.table);
+  const standard: S3ObjectStoreOptions = { client: s3, bucket: env.bucket, checksum, attempts: STANDARD, hedge: STANDARD_HEDGE };
+  const expressOf = (bucket: string): S3ObjectStoreOptions => ({ ...standard, bucket, attempts: EXPRESS, hedge: EXPRESS_HEDGE });
+  const { express: expressKind, objects: standardKind } = CHUNK_STORE_KINDS;
+  const expressBuckets = env.expressBuckets.map((bucket, i) => ({ name: `zone-${'abc'[i]}`, prefix: '', objects: expressOf(bucket) }));
+  const sets = await Promise.all([
+    ...(expressBuckets.length === 0 ? [] : [openRemoteZones('express', expressKind, expressBuckets, trace)]),
+    openRemoteZones('standard', standardKind, [{ name: 'standard', prefix: 'chunks/', objects: standard }], trace),
+  ]);
+  return {
+    ports: {
+      clock,
+      random,
+      checksum,
+      cipher: await loadNodeCiphers(),
+      trace,
+      metadata,
+      authority: createTokenAuthority(env.signingKey, env.rootToken),
+      objects: new S3ObjectStore(standard),
+      zones: sets.map(({ zones }) => zones),
+    },
+    async close() {
+      for (const { close } of sets) close();
+      dynamo.destroy();
+      s3.destroy();
+    },
+  };
+}

@@ -1,0 +1,119 @@
+// Serves a cell over HTTP until SIGTERM: what every host that takes clients does with its settings and its storage.
+
+import { flushCompileCache } from 'node:module';
+import { createHttpServer } from '#core/adapters/node/http-server.ts';
+import { createProcessTrace, type ProcessTrace } from '#core/adapters/node/process-trace.ts';
+import { systemClock } from '#core/adapters/node/system-clock.ts';
+import { zlibCodec } from '#core/adapters/node/zlib-codec.ts';
+import { createHttpHandler, type Readiness } from '#core/api/http/handler.ts';
+import { type CellPorts, createCell, type OwnedChannel, type Proof } from '#core/cell/cell.ts';
+import { keepCertificate, loadCertificate } from './certificate.ts';
+import { banner, exitWith, tellRootToken } from './console.ts';
+import { type LocalEnv, listenError } from './env.ts';
+import { onSignals } from './signals.ts';
+
+const DRAIN_MS = 2_000;
+const SERVING_POLL_MS = 100;
+const FLUSH_POLL_MS = 20;
+const FLUSH_POLLS_MAX = 25;
+
+const trace = createProcessTrace();
+process.on('uncaughtException', (error) => exitWith(error, trace));
+/** Until there is something to end well, nothing is lost by ending. */
+let stop = async (): Promise<void> => process.exit(0);
+onSignals(
+  () => stop(),
+  (error) => exitWith(error, trace),
+);
+
+export interface HostStorage {
+  readonly ports: CellPorts;
+  /** Made at this start, to be told once. */
+  readonly newRootToken?: string;
+  close(): Promise<void>;
+}
+
+export interface Host<Env extends ServingEnv> {
+  /** @throws SettingError naming the variable, what it is, and what it must be */
+  readEnv(): Env;
+  openStorage(env: Env, trace: ProcessTrace): Promise<HostStorage>;
+  /** What shows that nobody else owns a channel. */
+  readonly proof: Proof;
+}
+
+export type ServingEnv = Pick<LocalEnv, 'port' | 'host' | 'config' | 'basinSuffixes' | 'tls'>;
+
+/** Resolves once it serves, or ends the process with why it cannot. */
+export async function serve<Env extends ServingEnv>(host: Host<Env>): Promise<void> {
+  await open(host).catch((error) => exitWith(error, trace, 'start'));
+}
+
+async function open<Env extends ServingEnv>({ readEnv, openStorage, proof }: Host<Env>): Promise<void> {
+  const env = readEnv();
+  const { port, host, config, basinSuffixes, tls } = env;
+  const certificate = tls === undefined ? undefined : await loadCertificate(tls);
+  const storage = await openStorage(env, trace);
+  if (storage.newRootToken !== undefined) tellRootToken(storage.newRootToken);
+  const cell = createCell(storage.ports, config);
+  for (const { id, channel } of cell.channels) gaugeChannel(trace, id, channel);
+  let readiness: Readiness = 'starting';
+  const handler = createHttpHandler({
+    service: cell.service,
+    access: cell.access,
+    tokens: cell.tokens,
+    settings: cell.settings,
+    basinSuffixes,
+    clock: systemClock,
+    codec: zlibCodec,
+    readiness: () => (readiness === 'ready' && !cell.isServing ? 'degraded' : readiness),
+    metrics: () => trace.metrics(),
+    observe: trace.request,
+    report: (error) => trace.log.error({ event: 'server.error', err: error }),
+  });
+  const server = createHttpServer({
+    handle: (request, response) => handler.handle(request, response),
+    ...(certificate === undefined ? {} : { certificate }),
+  });
+  if (tls !== undefined) await keepCertificate(server, tls, trace.log);
+  trace.gauge('millrace_open_requests', 'Requests and sessions that are not answered to their end', {}, () => handler.openCount);
+  trace.gauge('millrace_open_connections', 'Connections of clients', {}, () => server.connectionsCount);
+  const bound = await server.listen(port, host).catch((error: unknown) => {
+    throw listenError(error, { port, host });
+  });
+  stop = async () => {
+    readiness = 'draining';
+    // Until the sessions are over, whoever asks is told that this server is going.
+    await handler.drain(DRAIN_MS);
+    server.drain();
+    // What was answered last may still be on its way out.
+    for (let i = 0; i < FLUSH_POLLS_MAX && server.connectionsCount > 0; i += 1) await systemClock.sleep(FLUSH_POLL_MS);
+    await server.close();
+    await cell.close();
+    await storage.close();
+    process.exit(0);
+  };
+  await cell.open(proof);
+  if (readiness === 'starting') {
+    readiness = 'ready';
+    // Why it does not serve is in the log; it may yet, when a disk has room or a zone is back.
+    while (!cell.isServing && isUp(readiness)) await systemClock.sleep(SERVING_POLL_MS);
+    if (!isUp(readiness)) return;
+    banner({ host, port: bound, isTls: tls !== undefined, access: config.access.mode, basinSuffixes });
+    // Where NODE_COMPILE_CACHE names a folder, the next start is faster, even if this process never ends well.
+    flushCompileCache();
+  }
+}
+
+/** Reads what a signal may have changed meanwhile. */
+function isUp(readiness: Readiness): boolean {
+  return readiness === 'ready';
+}
+
+function gaugeChannel(trace: ProcessTrace, id: string, channel: OwnedChannel['channel']): void {
+  const labels = { channel: id };
+  const read = () => channel.gauges;
+  trace.gauge('millrace_channel_ready', 'Whether the channel is served', labels, () => (channel.isReady ? 1 : 0));
+  trace.gauge('millrace_channel_streams', 'Streams in memory', labels, () => read().streams);
+  trace.gauge('millrace_channel_held_bytes', 'Bytes of records in memory', labels, () => read().heldBytes);
+  trace.gauge('millrace_channel_backlog_bytes', 'Of those, bytes that wait for offload', labels, () => read().backlogBytes);
+}
