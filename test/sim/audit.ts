@@ -7,14 +7,24 @@
 import type { MemoryObjectStore } from '#core/adapters/memory/memory-object-store.ts';
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
 import { decodeChunk } from '#core/format/chunk.ts';
-import { decodeChannel, decodeObject, decodeRow, decodeState } from '#core/metadata/codec.ts';
+import { decodeChannel, decodeObject, decodeRow, decodeState, decodeStream } from '#core/metadata/codec.ts';
 import type { ChannelState, SegmentRow, StreamState } from '#core/metadata/schema.ts';
 import { decodeUsageHour } from '#core/metadata/usage-codec.ts';
-import { channelId, type LogId, logName, type Position, type StreamId, type ZoneId } from '#core/model/ids.ts';
+import { channelId, type LogId, logName, type Position, type StreamId, streamId, type ZoneId } from '#core/model/ids.ts';
+import type { Retention } from '#core/model/stream-config.ts';
 import type { CommitResult, Item, Key, Write } from '#core/ports/metadata-store.ts';
+import { tellsSecrets } from './bodies.ts';
 import type { Situations } from './situations.ts';
 
 export type Report = (check: string, message: string) => void;
+
+/** What a name stands for; without an id it is free. */
+export interface Named {
+  readonly name: string;
+  readonly id: StreamId | undefined;
+  readonly retention: Retention | undefined;
+  readonly isDeleting: boolean;
+}
 
 export class Audit {
   readonly #report: Report;
@@ -33,6 +43,8 @@ export class Audit {
   readonly #sealedAt = new Map<string, number>();
   /** Seen of M, for the situations that depend on two owners. */
   readonly onChannel: ((before: ChannelState | undefined, now: ChannelState) => void)[] = [];
+  readonly onName: ((named: Named) => void)[] = [];
+  readonly onState: ((id: StreamId, before: StreamState | undefined, now: StreamState) => void)[] = [];
   /** A zone has stored a chunk, whole. */
   readonly onStored: ((zone: ZoneId, log: LogId, at: Position, bytes: Uint8Array) => void)[] = [];
   /** Every stream that a name has been. */
@@ -71,7 +83,7 @@ export class Audit {
       const item = result.items[i];
       if (partition.startsWith('channel/')) this.#channel(partition.slice('channel/'.length), item);
       else if (partition.startsWith('object/')) this.#object(partition.slice('object/'.length), item);
-      else if (partition.startsWith('streams/')) this.#name(sort, item);
+      else if (partition.startsWith('streams/')) this.#name(partition.slice('streams/'.length), sort, item);
       else if (partition.startsWith('usage/') || partition === 'usage-account') this.#counted(write.key, item);
       else if (partition.startsWith('stream/')) {
         if (sort === 'state') this.#state(write.key, item);
@@ -100,9 +112,24 @@ export class Audit {
     return this.#ids.get(name) ?? new Set();
   }
 
+  /** Below it the stream is trimmed, on record. */
+  trimPointOf(id: string): number {
+    return this.#states.get(`stream/${id}`)?.trimPoint ?? 0;
+  }
+
+  /** Rows that hold records of the stream. */
+  rowsOf(id: string): number {
+    return this.#ranges.get(`stream/${id}`)?.size ?? 0;
+  }
+
+  /** Called before anything is stored. */
+  stored(where: string, parts: readonly Uint8Array[]): void {
+    if (parts.some(tellsSecrets)) this.#report('plain-text', `${where} is given what an encrypted record holds, as plain text`);
+  }
+
   /** Where the stream's offload stands. */
-  offloadedTo(streamId: StreamId): number {
-    const partition = `stream/${streamId}`;
+  offloadedTo(id: StreamId): number {
+    const partition = `stream/${id}`;
     return this.#purged.has(partition) ? Number.POSITIVE_INFINITY : (this.#states.get(partition)?.offloaded ?? 0);
   }
 
@@ -165,6 +192,7 @@ export class Audit {
     }
     const now = decodeState(item);
     this.#states.set(key.partition, now);
+    for (const act of this.onState) act(streamId(key.partition.slice('stream/'.length)), before, now);
     if (before === undefined) return;
     const isBack = now.offloaded < before.offloaded || now.tail < before.tail || now.trimPoint < before.trimPoint;
     if (isBack || now.lastTimestamp < before.lastTimestamp) {
@@ -183,9 +211,12 @@ export class Audit {
     this.#counts.set(name, now);
   }
 
-  #name(name: string, item: Item | undefined): void {
-    const id = item?.fields['streamId'];
-    if (typeof id === 'string') this.#ids.set(name, (this.#ids.get(name) ?? new Set()).add(id));
+  #name(basin: string, name: string, item: Item | undefined): void {
+    const stream = item === undefined ? undefined : decodeStream(basin, item);
+    const id = stream?.streamId;
+    if (id !== undefined) this.#ids.set(name, (this.#ids.get(name) ?? new Set()).add(id));
+    const named = { name, id, retention: stream?.config.retention, isDeleting: stream?.deletedAt !== undefined };
+    for (const act of this.onName) act(named);
   }
 
   #row(key: Key, item: Item | undefined): void {

@@ -5,7 +5,15 @@ import type { ReadBatch } from '#core/model/read.ts';
 import type { AppendedRecord, BodyHash, ReadRecord } from './history.ts';
 
 export type RecordToAppend =
-  | { readonly kind: 'plain'; readonly id: number; readonly bytes: number }
+  | {
+      readonly kind: 'plain';
+      readonly id: number;
+      readonly bytes: number;
+      /** The client's, in milliseconds; absent: it gives none. */
+      readonly timestamp?: number;
+      /** For a stream with a cipher: its bytes may stand nowhere as they are. */
+      readonly isSecret?: boolean;
+    }
   | { readonly kind: 'fence'; readonly token: string }
   | { readonly kind: 'trim'; readonly to: number };
 
@@ -13,6 +21,8 @@ const ENCODER = new TextEncoder();
 const EMPTY = new Uint8Array(0);
 const FENCE = ENCODER.encode('fence');
 const TRIM = ENCODER.encode('trim');
+/** What the bodies of secret records begin with, and no others. */
+const SECRET = 'secret ';
 
 export function encodeBatch(records: readonly RecordToAppend[]): RecordBatch {
   const builder = new RecordBatchBuilder();
@@ -21,6 +31,9 @@ export function encodeBatch(records: readonly RecordToAppend[]): RecordBatch {
     if (record.kind !== 'plain') {
       const word = record.kind === 'fence' ? FENCE : TRIM;
       builder.header(EMPTY, 0, 0, word, 0, word.length);
+    }
+    if (record.kind === 'plain' && record.timestamp !== undefined) {
+      builder.timestamp(Math.floor(record.timestamp / 2 ** 32), record.timestamp % 2 ** 32);
     }
     const body = bodyOf(record);
     builder.body(body, 0, body.length);
@@ -54,6 +67,20 @@ export function recordsOf(batch: ReadBatch): ReadRecord[] {
   return records;
 }
 
+/** Records that are no commands. */
+export function plainCount(batch: ReadBatch): number {
+  let count = 0;
+  for (const { bytes } of batch.runs) {
+    for (const cursor = new RecordCursor(bytes); cursor.next(); ) if (cursor.headersCount === 0) count += 1;
+  }
+  return count;
+}
+
+/** Whether the bytes show what a secret record holds. */
+export function tellsSecrets(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(SECRET);
+}
+
 function bodyOf(record: RecordToAppend): Uint8Array {
   if (record.kind === 'fence') return ENCODER.encode(record.token);
   if (record.kind === 'trim') {
@@ -62,7 +89,7 @@ function bodyOf(record: RecordToAppend): Uint8Array {
     return body;
   }
   const body = new Uint8Array(record.bytes).fill(record.id & 0xff);
-  ENCODER.encodeInto(`record ${record.id} `, body);
+  ENCODER.encodeInto(`${record.isSecret ? SECRET : 'record '}${record.id} `, body);
   return body;
 }
 

@@ -5,7 +5,9 @@ import type { AppendAck } from '#core/model/append.ts';
 import { StoreError } from '#core/model/errors.ts';
 import type { SeqNum } from '#core/model/ids.ts';
 import type { ReadBatch } from '#core/model/read.ts';
-import { appended, encodeBatch, type RecordToAppend, recordsOf } from './bodies.ts';
+import type { Aside } from './aside/side-calls.ts';
+import { appended, encodeBatch, plainCount, type RecordToAppend, recordsOf } from './bodies.ts';
+import type { Catalog } from './catalog.ts';
 import type { Cluster } from './cluster.ts';
 import type { EventLoop } from './event-loop.ts';
 import type { Operation, Outcome } from './history.ts';
@@ -21,8 +23,6 @@ const WELL_PATIENCE_MS = 20_000;
 const STATEMENTS = new Set(['appended', 'tail', 'seq_num_mismatch', 'fencing_token_mismatch', 'range_not_satisfiable']);
 
 type Handle = (service: Service, process: Process) => Promise<Outcome>;
-
-export const BASIN = 'the-basin';
 
 /** What clients tell each other of a stream, as those of one application would. It may be out of date. */
 export interface Knowledge {
@@ -49,6 +49,8 @@ export interface ClientWorld {
   /** Told of every acknowledgement at the moment at which it is given. */
   readonly acknowledged: (stream: string, start: number) => void;
   readonly fail: (check: string, message: string) => void;
+  readonly catalog: Catalog;
+  readonly aside: Aside;
 }
 
 /** Codes of failures that say: ask somebody else, later. */
@@ -83,10 +85,12 @@ export class Client {
 
   async append(
     stream: string,
-    records: readonly RecordToAppend[],
+    drawn: readonly RecordToAppend[],
     conditions: { matchSeqNum?: number; fencingToken?: string } = {},
   ): Promise<Outcome> {
     const knowledge = this.knowledge(stream);
+    const records = this.#kept(stream, drawn);
+    const { catalog } = this.#world;
     const operation: Operation = { kind: 'append', stream, records: records.map(appended), ...conditions };
     const outcome = await this.#call(operation, async (service, process) => {
       const { cell } = process;
@@ -94,7 +98,7 @@ export class Client {
         if (channel.gauges.backlogBytes >= this.#world.backlogBytesMax) this.#world.situations.count('append held back');
       }
       const expected = conditions as { matchSeqNum?: SeqNum; fencingToken?: string };
-      return this.#acknowledged(stream, await service.append(target(stream), encodeBatch(records), expected));
+      return this.#acknowledged(stream, await service.append(catalog.target(stream), encodeBatch(records), expected));
     });
     if (outcome.kind === 'appended') {
       knowledge.tail = outcome.tail;
@@ -109,7 +113,7 @@ export class Client {
 
   checkTail(stream: string): Promise<Outcome> {
     return this.#call({ kind: 'check-tail', stream }, async (service) => {
-      const { seqNum, timestamp } = await service.checkTail(target(stream));
+      const { seqNum, timestamp } = await service.checkTail(this.#world.catalog.target(stream));
       return { kind: 'tail', tail: seqNum, timestamp: Number(timestamp) };
     });
   }
@@ -131,10 +135,9 @@ export class Client {
         ...(count === undefined ? {} : { count }),
         ...(waitSecs === undefined ? {} : { waitSecs }),
       };
-      const session = await service.openRead(target(stream), request, 'unary');
+      const session = await service.openRead(this.#world.catalog.target(stream), request, 'unary');
       try {
-        const batch = await session.next();
-        return readOutcome(batch);
+        return this.#readOutcome(stream, await session.next());
       } finally {
         session.close();
       }
@@ -143,7 +146,7 @@ export class Client {
 
   async create(stream: string): Promise<Outcome> {
     const outcome = await this.#call({ kind: 'create', stream }, async (service) => {
-      await service.streams.create(BASIN, stream, {});
+      await service.streams.create(this.#world.catalog.basinOf(stream), stream, {});
       return { kind: 'created' };
     });
     if (outcome.kind === 'created' && this.#world.deleted.delete(stream)) this.#world.situations.count('stream deleted and made again');
@@ -154,15 +157,16 @@ export class Client {
    * Batches of one append session, one behind the other without waiting. Each is recorded as an append; beside what any history
    * must fulfil, none may take effect behind one that was refused.
    */
-  async appendSession(stream: string, batches: readonly (readonly RecordToAppend[])[]): Promise<void> {
+  async appendSession(stream: string, drawn: readonly (readonly RecordToAppend[])[]): Promise<void> {
     const process = await this.#route();
-    const { recorder, situations, fail } = this.#world;
+    const { recorder, situations, fail, catalog } = this.#world;
+    const batches = drawn.map((records) => this.#kept(stream, records));
     const operations = batches.map((records) => ({ kind: 'append', stream, records: records.map(appended) }) as const);
     const calls = operations.map((operation) => recorder.begin(this.id, operation));
     // As over HTTP: who sends is slowed while there is no room; or everything comes at once.
     const isSlowed = this.#dice.chance(0.5);
     const answer = await this.#serve(process, `an append session to ${stream}`, async (service) => {
-      const session = await service.openAppendSession(target(stream));
+      const session = await service.openAppendSession(catalog.target(stream));
       const submit = async (records: readonly RecordToAppend[]): Promise<AppendAck> => {
         const ack = await session.submit(encodeBatch(records), {});
         this.#acknowledged(stream, ack);
@@ -200,7 +204,7 @@ export class Client {
 
   delete(stream: string): Promise<Outcome> {
     return this.#call({ kind: 'delete', stream }, async (service) => {
-      await service.streams.delete(BASIN, stream);
+      await service.streams.delete(this.#world.catalog.basinOf(stream), stream);
       return { kind: 'deleted' };
     });
   }
@@ -216,10 +220,10 @@ export class Client {
       const at = next;
       const outcome = await this.#callAt(process, { kind: 'read', stream, from: at, follows }, async (service) => {
         const start = { kind: 'seqNum', seqNum: at as SeqNum } as const;
-        session ??= await service.openRead(target(stream), { start, clamp: false, waitSecs }, 'session');
+        session ??= await service.openRead(this.#world.catalog.target(stream), { start, clamp: false, waitSecs }, 'session');
         // The client hung up before it was opened.
         if (isOver) session.close();
-        return readOutcome(await session.next());
+        return this.#readOutcome(stream, await session.next());
       });
       if (outcome.kind !== 'read') break;
       const last = outcome.records.at(-1);
@@ -233,6 +237,47 @@ export class Client {
     const open = session;
     if (open !== undefined && process.isUp) process.gate.deliver(() => open.close());
     return next;
+  }
+
+  /** Tries to read records of a stream with a cipher, by a key that is not theirs, or without one: none may be given. */
+  async pry(stream: string): Promise<void> {
+    const { catalog, situations, fail } = this.#world;
+    const key = this.#dice.pick(['wrong', 'none'] as const);
+    const answer = await this.aside(async (service) => {
+      const request = { start: { kind: 'seqNum', seqNum: 0 as SeqNum } as const, clamp: true };
+      const session = await service.openRead(catalog.target(stream, key), request, 'unary');
+      try {
+        return await session.next();
+      } finally {
+        session.close();
+      }
+    });
+    if (answer.kind === 'value' && answer.value !== 'end' && plainCount(answer.value) > 0) {
+      fail('wrong-key', `records of ${stream} were given to who brought ${key === 'none' ? 'no key' : 'another key'}`);
+    }
+    if (answer.kind !== 'error') return;
+    if (answer.error.code === 'decryption_failed') situations.count('wrong key refused');
+    if (answer.error.code === 'bad_header') situations.count('missing key refused');
+  }
+
+  /** A call that no history holds. */
+  async aside<T>(handle: (service: Service, process: Process) => Promise<T>, only?: Process): Promise<Answer<T>> {
+    const process = only ?? (await this.#route());
+    return await this.#serve(process, 'a call aside', (service) => handle(service, process));
+  }
+
+  /** Records as the stream is given them. */
+  #kept(stream: string, records: readonly RecordToAppend[]): readonly RecordToAppend[] {
+    if (!this.#world.catalog.isSecret(stream)) return records;
+    return records.map((record) => (record.kind === 'plain' ? { ...record, isSecret: true } : record));
+  }
+
+  #readOutcome(stream: string, batch: ReadBatch | 'end'): Outcome {
+    if (batch === 'end') return { kind: 'read', records: [] };
+    const { catalog, situations } = this.#world;
+    if (catalog.isSecret(stream)) situations.count('encrypted record read', plainCount(batch));
+    const { tail } = batch;
+    return { kind: 'read', records: recordsOf(batch), ...(tail === undefined ? {} : { tail: tail.seqNum }) };
   }
 
   async #call(operation: Operation, handle: Handle): Promise<Outcome> {
@@ -299,18 +344,8 @@ export class Client {
   }
 }
 
-function target(stream: string): { basin: string; stream: string; request: Record<string, never> } {
-  return { basin: BASIN, stream, request: {} };
-}
-
 function ackOutcome({ start, end, tail }: AppendAck): Outcome {
   return { kind: 'appended', start: start.seqNum, end: end.seqNum, tail: tail.seqNum };
-}
-
-function readOutcome(batch: ReadBatch | 'end'): Outcome {
-  if (batch === 'end') return { kind: 'read', records: [] };
-  const { tail } = batch;
-  return { kind: 'read', records: recordsOf(batch), ...(tail === undefined ? {} : { tail: tail.seqNum }) };
 }
 
 function outcomeOf(answer: Answer<Outcome>, operation: Operation): Outcome {

@@ -98,12 +98,14 @@ async function followersAreWoken(world: World): Promise<void> {
 
 /** What is left to do before the cell is at rest, if anything. */
 function undrained(world: World): string | undefined {
-  const { audit, cluster, zones, objects } = world;
+  const { audit, cluster, zones, objects, aside } = world;
   for (const channel of audit.channels) {
     if (channel.state !== 'active') return `channel ${channel.channel} is ${channel.state}`;
     if (channel.pending !== undefined) return 'an offload is pending';
     if (channel.logs.length !== 1) return `M names ${channel.logs.length} logs`;
   }
+  if (aside.brief.isThere) return 'the stream that deletes itself is there still';
+  if (!aside.aged.isEmpty) return 'records are there still that are older than their stream keeps them';
   for (const { name, cell } of cluster.processes) {
     for (const { channel } of cell.channels) {
       const { streams, heldBytes, backlogBytes } = channel.gauges;

@@ -5,7 +5,7 @@
 
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
 import { decodeChunk } from '#core/format/chunk.ts';
-import { decodeFrames } from '#core/format/frame.ts';
+import { decodeFrames, type FrameHeader } from '#core/format/frame.ts';
 import type { ChannelState } from '#core/metadata/schema.ts';
 import { type LogId, logName, type Position, type StreamId, type ZoneId } from '#core/model/ids.ts';
 import type { Audit, Report } from './audit.ts';
@@ -23,6 +23,8 @@ interface KeptLog {
 }
 
 export class Ledger {
+  /** A zone has stored a frame, as the first. */
+  readonly onFrame: ((frame: FrameHeader) => void)[] = [];
   readonly #audit: Audit;
   readonly #writeQuorum: number;
   readonly #report: Report;
@@ -56,7 +58,9 @@ export class Ledger {
     }
     const payload = decodeChunk(bytes, zlibChecksum)?.payload ?? new Uint8Array(0);
     const ends = new Map<StreamId, number>();
-    for (const { streamId, first, count } of decodeFrames(payload, undefined)) {
+    for (const frame of decodeFrames(payload, undefined)) {
+      const { streamId, first, count } = frame;
+      for (const act of this.onFrame) act(frame);
       ends.set(streamId, first + count);
       const place = `${streamId}/${first}`;
       this.#places.set(place, [...(this.#places.get(place) ?? []), { log, at }]);

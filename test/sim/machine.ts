@@ -8,7 +8,7 @@ import type { EventLoop } from './event-loop.ts';
 import type { Dice } from './random.ts';
 
 /** When every run starts, by the world's own wall clock. */
-const START_MS = 1_800_000_000_000;
+export const START_MS = 1_800_000_000_000;
 
 export interface ClockFaults {
   /** Clock rates lie within this share of the true one: half of what leases allow between two machines. */

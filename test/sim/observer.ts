@@ -19,6 +19,7 @@ const BY_NAME: Readonly<Record<string, Situation>> = {
   'gc.log.dropped': 'log dropped',
   'sweep.object.deleted': 'orphan object swept',
   'trim.stream.removed': 'stream removed',
+  'trim.stream.empty': 'stream deleted itself',
   'trim.deletion.completed': 'deletion completed by another',
   'channel.lease.over': 'owner whose lease ran out',
   'channel.repair': 'owner repairs its zones',

@@ -3,7 +3,6 @@
 import { checkHistory } from './checkers/index.ts';
 import { measure } from './checkers/measure.ts';
 import type { Violation } from './checkers/violation.ts';
-import { BASIN } from './client.ts';
 import type { FaultKind } from './faults.ts';
 import { DeadlineError, finale } from './finale.ts';
 import type { History } from './history.ts';
@@ -105,16 +104,21 @@ async function scenario(world: World): Promise<void> {
 async function setUp(world: World): Promise<void> {
   const { loop, cluster, workload } = world;
   const client = workload.client(0);
-  let isMade = false;
-  while (!isMade) {
-    if (loop.now > SETUP_MS_MAX) throw new DeadlineError('nobody became the owner in fair weather');
-    const owner = cluster.processes.find((process) => process.isOwner);
-    if (owner === undefined) await loop.sleep(20);
-    else {
-      const config = { createStreamOnAppend: false, createStreamOnRead: false, defaultStreamConfig: { retention: 'infinite' } } as const;
-      isMade = (await owner.serve(client.dice, 0, 1_000, (service) => service.basins.create(BASIN, config))).kind === 'value';
+  for (const { name, ...own } of world.catalog.basins) {
+    const config = {
+      createStreamOnAppend: false,
+      createStreamOnRead: false,
+      defaultStreamConfig: { retention: 'infinite' },
+      ...own,
+    } as const;
+    for (let isMade = false; !isMade; ) {
+      if (loop.now > SETUP_MS_MAX) throw new DeadlineError('nobody became the owner in fair weather');
+      const owner = cluster.processes.find((process) => process.isOwner);
+      if (owner === undefined) await loop.sleep(20);
+      else isMade = (await owner.serve(client.dice, 0, 1_000, (service) => service.basins.create(name, config))).kind === 'value';
     }
   }
+  await workload.side(800).setUp();
   for (const stream of STREAMS) await client.create(stream);
   for (const stream of [HOT, WARM, CHURN]) await client.append(stream, [workload.plainRecord(40)]);
 }
@@ -123,6 +127,7 @@ function conclude(seed: number, world: World, options: RunOptions): RunReport {
   const history = world.recorder.calls;
   const violations: Violation[] = [];
   if (options.isUnjudged !== true) {
+    world.aside.moods.check((check, message) => world.fail(check, message));
     const verdict = checkHistory(history);
     if (!verdict.ok) violations.push(...verdict.violations);
     for (const { check, message } of violations) world.fail(`history/${check}`, message);

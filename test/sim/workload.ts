@@ -1,6 +1,8 @@
 // What the clients of a run do: few streams that many of them write to, read, follow, fence and trim, and one that comes and goes.
 
+import { SideCalls } from './aside/side-calls.ts';
 import type { RecordToAppend } from './bodies.ts';
+import { drawSecrecy, type Secrecy } from './catalog.ts';
 import { Client, type ClientWorld } from './client.ts';
 import type { Process } from './process.ts';
 import type { Dice } from './random.ts';
@@ -25,6 +27,7 @@ export interface WorkloadPlan {
   /** Share of appends with large records. */
   readonly largeShare: number;
   readonly deletes: boolean;
+  readonly secrecy: Secrecy | undefined;
 }
 
 export function drawWorkload(dice: Dice, operationsMax: number): WorkloadPlan {
@@ -35,6 +38,7 @@ export function drawWorkload(dice: Dice, operationsMax: number): WorkloadPlan {
     durationMs: dice.range(12_000, 22_000),
     largeShare: dice.pick([0, 0.1, 0.4]),
     deletes: dice.chance(0.6),
+    secrecy: drawSecrecy(dice.fork('secrecy'), [[HOT], [WARM], [CHURN], [WARM, CHURN], STREAMS]),
   };
 }
 
@@ -46,6 +50,7 @@ export class Workload {
   #nextRecord = 1;
   #isOver = false;
   #haunts = 0;
+  #meetings = 0;
   readonly #trims = new Set<number>();
   #running: Promise<void>[] = [];
 
@@ -61,6 +66,20 @@ export class Workload {
       const client = this.client(id);
       this.#running.push(id <= clientsCount ? this.#work(client) : this.#follow(client));
     }
+    const goesOn = (): boolean => this.hasBudget;
+    for (const id of [801, 802]) this.#running.push(this.side(id).run(this.#plan.durationMs, goesOn));
+    this.#running.push(this.side(803).leaveAlone(goesOn));
+  }
+
+  /** A stream is about to delete itself: somebody writes to it just then. */
+  meetSeal(): void {
+    if (!this.hasBudget || !this.#dice.chance(0.7)) return;
+    this.#meetings += 1;
+    this.#running.push(this.side(810 + this.#meetings).meetSeal());
+  }
+
+  side(id: number): SideCalls {
+    return new SideCalls(this.client(id), { ...this.#world, record: () => this.plainRecord(20) });
   }
 
   client(id: number): Client {
@@ -143,6 +162,7 @@ export class Workload {
     else if (drawn <= 57) await client.append(stream, this.#plain(dice), { fencingToken: dice.chance(0.85) ? token : 'wrong' });
     else if (drawn <= 61) await client.append(stream, this.#fence(client), dice.chance(0.4) ? { fencingToken: token } : {});
     else if (drawn <= 65) await client.append(stream, this.#trim(dice, tail));
+    else if (drawn <= 66 && this.#world.catalog.isSecret(stream)) await client.pry(stream);
     else if (drawn <= 84) await this.#read(client, stream);
     else if (drawn <= 94) await client.checkTail(stream);
     else if (drawn <= 97 || !this.#plan.deletes) await client.create(CHURN);

@@ -1,13 +1,19 @@
 // One run: everything that a seed decides, built and put together; the safety phase, the liveness phase, and the verdict.
 
 import { type CellConfig, type ChunkStoreKind, DEFAULT_CELL_CONFIG } from '#core/cell/config.ts';
+import { Aged } from './aside/aged.ts';
+import { Brief } from './aside/brief.ts';
+import { Moods } from './aside/moods.ts';
+import type { Aside } from './aside/side-calls.ts';
 import { Audit } from './audit.ts';
+import { Catalog } from './catalog.ts';
 import type { ClientWorld } from './client.ts';
 import { Cluster } from './cluster.ts';
 import { EventLoop } from './event-loop.ts';
 import { drawFaults, type FaultKind, type FaultPlan, Nemesis, RATE_ERROR_MAX, WALL_ERROR_MS_MAX } from './faults.ts';
 import { Fingerprint } from './fingerprint.ts';
 import { Ledger } from './ledger.ts';
+import { START_MS } from './machine.ts';
 import { Network } from './network.ts';
 import { Observer } from './observer.ts';
 import { Metadata } from './ports/metadata.ts';
@@ -17,6 +23,7 @@ import type { Process, Surroundings } from './process.ts';
 import { Promptness } from './promptness.ts';
 import { Dice } from './random.ts';
 import { Recorder } from './recorder.ts';
+import { RetentionWatch } from './retention.ts';
 import { Situations } from './situations.ts';
 import { drawWorkload, Workload, type WorkloadPlan } from './workload.ts';
 
@@ -107,6 +114,8 @@ export class World {
   readonly promptness: Promptness;
   /** The root of everything that is drawn. */
   readonly dice: Dice;
+  readonly catalog: Catalog;
+  readonly aside: Aside;
   readonly #log: ((line: string) => void) | undefined;
 
   constructor(seed: number, options: WorldOptions) {
@@ -152,7 +161,19 @@ export class World {
       faults,
       workload.durationMs,
     );
-    const ledger = new Ledger(this.audit, kind.writeQuorum, (check, message) => this.fail(check, message));
+    const report = (check: string, message: string): void => this.fail(check, message);
+    const ledger = new Ledger(this.audit, kind.writeQuorum, report);
+    const clock = {
+      wall: () => START_MS + this.loop.now,
+      errorMs: () => clocks.wallErrorMs + clocks.rateError * this.loop.now,
+    };
+    new RetentionWatch(this.audit, ledger, clock, situations, report);
+    this.catalog = new Catalog(this.dice.fork('keys'), workload.secrecy);
+    this.aside = {
+      brief: new Brief(this.audit, ledger, situations, () => this.loop.now, report),
+      aged: new Aged(this.audit, report),
+      moods: new Moods(),
+    };
     const clients: ClientWorld = {
       loop: this.loop,
       cluster: this.cluster,
@@ -166,9 +187,12 @@ export class World {
       fetches: () => this.objects.fetches,
       backlogBytesMax: config.channel.backlogBytesMax,
       acknowledged: (stream, start) => ledger.acknowledged(stream, start),
-      fail: (check, message) => this.fail(check, message),
+      fail: report,
+      catalog: this.catalog,
+      aside: this.aside,
     };
     this.workload = new Workload(clients, this.dice.fork('workload'), workload);
+    this.aside.brief.onSealing = () => this.workload.meetSeal();
   }
 
   fail(check: string, message: string): void {

@@ -115,4 +115,86 @@ export const METADATA_BUGS: readonly PlantedBug[] = [
       },
     ],
   },
+  {
+    name: 'empty-stream-not-asked-of-its-owner',
+    part: 'gc',
+    rules: ['D2'],
+    why: 'The job goes by what metadata says, and has the stream sealed: what its owner has acknowledged and not offloaded yet is deleted.',
+    edits: [
+      {
+        file: 'core/cell/jobs.ts',
+        find: 'return channel?.isReady === true && (await channel.sealIfEmpty(ref, createdAt));',
+        replace: `void createdAt;
+      if (channel?.isReady !== true) return false;
+      await channel.deleteStream(ref);
+      return true;`,
+      },
+    ],
+  },
+  {
+    name: 'deletes-itself-with-records',
+    part: 'gc',
+    rules: ['D2'],
+    why: 'A stream that holds records, and was not written for its minimum age, deletes itself with all of them.',
+    edits: [{ file: 'core/model/delete-on-empty.ts', find: ' || facts.trimPoint < facts.tail', replace: '' }],
+  },
+  {
+    name: 'last-arrival-forgotten-with-its-rows',
+    part: 'offload',
+    rules: ['D3'],
+    why: 'A stream of which retention has taken all rows counts from its creation: it deletes itself right behind its last write.',
+    edits: [
+      {
+        file: 'core/jobs/apply-offload.ts',
+        find: '...(records > 0 ? { lastArrival: arrivalMax } : {}),',
+        replace: '...(records > 0 ? { lastArrival: 1 } : {}),',
+      },
+    ],
+  },
+  {
+    name: 'retention-takes-one-row-more',
+    part: 'gc',
+    rules: ['G6'],
+    why: 'Behind the rows that are old enough the next one goes as well: records are gone before their time.',
+    edits: [
+      {
+        file: 'core/jobs/trim.ts',
+        find: 'if (row.arrivalMax >= before) return end;',
+        replace: 'if (row.arrivalMax >= before) return end === undefined ? end : row.end;',
+      },
+    ],
+  },
+  {
+    name: 'owner-not-told-of-a-configuration',
+    part: 'api',
+    rules: ['A5', 'S5'],
+    why: 'A change is answered while the owner still goes by what it met before: appends that come later are taken by the old configuration.',
+    edits: [
+      {
+        file: 'core/api/streams.ts',
+        find: 'await this.#deps.channels.updateConfig(streamRef(stream));',
+        replace: 'void stream;',
+      },
+    ],
+  },
+  {
+    name: 'configuration-not-read-with-the-state',
+    part: 'channel',
+    rules: ['S5'],
+    why: 'A stream that comes into memory goes by what the append carries, and a session carries what it found when it was opened.',
+    edits: [{ file: 'core/channel/stream-table.ts', find: 'facts, state?.configured)', replace: 'facts)' }],
+  },
+  {
+    name: 'secrets-sent-plain',
+    part: 'api',
+    rules: ['E2'],
+    why: 'Records of a stream with a cipher are said to be encrypted, and are not: what only a key should open stands in every zone.',
+    edits: [
+      {
+        file: 'core/format/encrypted-record.ts',
+        find: 'this.#keyed.encrypt(',
+        replace: '((_n: Uint8Array, _a: Uint8Array, plain: Uint8Array, out: Uint8Array) => out.set(plain))(',
+      },
+    ],
+  },
 ];

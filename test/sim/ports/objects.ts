@@ -26,6 +26,7 @@ export class Objects implements Remote {
       put: (key, parts, options) => {
         // Once the caller was told anything it may use its memory again, and the request still be on its way.
         const sent = parts.map((part) => part.slice());
+        audit.stored('the object store', sent);
         return call(true, () => store.put(key, sent, options));
       },
       get: (key, range) => {

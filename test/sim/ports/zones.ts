@@ -116,7 +116,10 @@ export class Zones {
     return {
       zone: store.zone,
       isWritable: true,
-      put: (log, at, chunk) => call(true, () => this.#put(zone, log, at, chunk)),
+      put: (log, at, chunk) => {
+        this.#audit.stored(zone.name, [chunk]);
+        return call(true, () => this.#put(zone, log, at, chunk));
+      },
       seal: (log, at, over) => call(true, () => store.seal(log, at, over)),
       get: (log, at, part) => call(false, () => store.get(log, at, part)),
       list: (log, cursor) => call(false, () => store.list(log, cursor)),
