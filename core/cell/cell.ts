@@ -26,7 +26,6 @@ import type { TokenAuthority } from '../ports/token-authority.ts';
 import type { Trace } from '../ports/trace.ts';
 import { ReadBudget } from '../reader/read-budget.ts';
 import { openRead } from '../reader/read-session.ts';
-import { READER_LIMITS } from '../reader/reader-limits.ts';
 import { Background } from './background.ts';
 import type { CellConfig, ChunkStoreKind } from './config.ts';
 import { flushUsage, heldIn } from './usage-jobs.ts';
@@ -141,12 +140,20 @@ async function opened(ports: CellPorts, channels: readonly OwnedChannel[], proof
   for (const outcome of await all) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
+/** What all channels of a process share, by number. */
+export interface CellGauges {
+  /** Bytes of segments that readers hold: `allReadsBytesMax`. 0 when nobody reads. */
+  readonly readBytes: number;
+  readonly usage: Meter['gauges'];
+}
+
 export interface Cell {
   readonly settings: ServiceSettings;
   readonly service: Service;
   readonly access: Access;
   readonly tokens: Tokens;
   readonly channels: readonly OwnedChannel[];
+  readonly gauges: CellGauges;
   /** Whether streams of the first storage class can be appended to and followed. */
   readonly isServing: boolean;
   /**
@@ -166,7 +173,7 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
   const channels = createChannels(ports, config, repository);
   const settings = { location: config.location, storageClasses: channels.map(({ storageClass }) => storageClass) };
   const meter = new Meter(clock, random, config.usage);
-  const budget = new ReadBudget(clock, READER_LIMITS.allReadsBytesMax, READER_LIMITS.roomWaitMs);
+  const budget = new ReadBudget(clock, config.reader.allReadsBytesMax, config.reader.roomWaitMs);
   const service = new Service(
     {
       names: repository,
@@ -187,7 +194,7 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
       },
       openRead: async (ref, request, mode) => {
         const tail = await channelOf(channels, ref).tail(ref);
-        return openRead({ objects, repository, tail, clock, checksum, random, limits: READER_LIMITS, budget }, ref, request, mode);
+        return openRead({ objects, repository, tail, clock, checksum, random, limits: config.reader, budget }, ref, request, mode);
       },
     },
     settings,
@@ -202,6 +209,9 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
     access,
     tokens,
     channels,
+    get gauges() {
+      return { readBytes: budget.takenBytes, usage: meter.gauges };
+    },
     get isServing() {
       return channels[0]?.channel.isReady === true;
     },

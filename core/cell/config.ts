@@ -2,6 +2,7 @@
 
 import type { AccessSettings } from '../api/access/access.ts';
 import type { ChannelConfig } from '../channel/deps.ts';
+import { READER_LIMITS, type ReaderLimits } from '../reader/reader-limits.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -54,6 +55,7 @@ export interface CellConfig {
   /** Who may do what, and how soon a revoked access token is known everywhere. */
   readonly access: AccessSettings;
   readonly channel: Omit<ChannelConfig, 'batching'>;
+  readonly reader: ReaderLimits;
   readonly retryDelayMs: { readonly min: number; readonly max: number };
   readonly offload: {
     /** A channel is offloaded once this much waits, or once the oldest of it is this old. */
@@ -111,6 +113,7 @@ export const DEFAULT_CELL_CONFIG: CellConfig = {
     // Far beyond what NTP leaves; a clock that is set by hand may still do more.
     wallErrorMsMax: 60_000,
   },
+  reader: READER_LIMITS,
   retryDelayMs: { min: 10, max: 1_000 },
   offload: { backlogBytesMin: 16 * MIB, ageMsMin: 2_000, runBytesMax: 32 * MIB },
   everyMs: { offload: 100, gc: 500, trim: 5_000, compact: 5_000, sweep: 60_000, delete: 1_000, usage: 1_000, measure: 5_000 },

@@ -17,6 +17,7 @@ import type { StreamTail } from '../ports/tail.ts';
 import type { OffloadHint } from './backlog.ts';
 import { ChannelTail } from './channel-tail.ts';
 import type { ChannelConfig, ChannelDeps } from './deps.ts';
+import { type ChannelGauges, gaugesOf } from './gauges.ts';
 import { Patience } from './patience.ts';
 import { Repair } from './repair.ts';
 import type { ResidentStream } from './resident-stream.ts';
@@ -49,13 +50,13 @@ export class Channel {
     return this.#tenure !== undefined && this.#tenure.stopped === undefined;
   }
 
-  get gauges(): { readonly streams: number; readonly heldBytes: number; readonly backlogBytes: number } {
-    const tenure = this.#tenure;
-    return {
-      streams: tenure?.streams.count ?? 0,
-      heldBytes: tenure?.backlog.heldBytes ?? 0,
-      backlogBytes: tenure?.backlog.backlogBytes ?? 0,
-    };
+  get gauges(): ChannelGauges {
+    return gaugesOf(this.#tenure, this.#waitingBytes);
+  }
+
+  /** Whether what this process says of the channel's streams rests on its lease alone now. */
+  get vouches(): boolean {
+    return this.#tenure?.vouches === true;
   }
 
   /**

@@ -72,6 +72,15 @@ export class Tenure implements ChunkWriterEvents {
     });
   }
 
+  /** Sequenced and not committed. */
+  get inFlightBytes(): number {
+    return this.#inFlightBytes;
+  }
+
+  get slowestZone(): ChunkWriter['slowestZone'] | undefined {
+    return this.#writer?.slowestZone;
+  }
+
   get stopped(): StoreError | undefined {
     return this.#stopped;
   }

@@ -88,6 +88,11 @@ export class Lane {
     return this.#calls;
   }
 
+  /** Chunks that it has yet to store. */
+  get copies(): number {
+    return this.#copies.size;
+  }
+
   send(chunk: FlyingChunk): void {
     invariant(!this.#isStopped, 'C4: a stopped writer sends nothing');
     const copy: Copy = {

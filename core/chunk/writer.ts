@@ -62,6 +62,11 @@ export class Writer implements ChunkWriter {
     return this.#inFlightBytes;
   }
 
+  get slowestZone(): ChunkWriter['slowestZone'] {
+    const most = (of: (lane: Lane) => number): number => this.#lanes.reduce((max, lane) => Math.max(max, of(lane)), 0);
+    return { chunks: most(({ copies }) => copies), calls: most(({ calls }) => calls) };
+  }
+
   write(parts: readonly Uint8Array[], crc?: number): WrittenChunk {
     invariant(this.hasRoom, 'C2: a chunk is written only when there is room');
     const commitPoint = this.commitPoint;

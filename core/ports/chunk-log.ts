@@ -42,6 +42,8 @@ export interface ChunkWriter {
   readonly hasRoom: boolean;
   /** Bytes of chunks written and not yet settled in every zone. */
   readonly inFlightBytes: number;
+  /** The most chunks that any one zone has yet to store, and the most calls under way to one: each at most twice the window. */
+  readonly slowestZone: { readonly chunks: number; readonly calls: number };
   /**
    * Starts to store one chunk made of `parts`, at `end`. Only when `hasRoom`.
    *

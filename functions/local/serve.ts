@@ -56,6 +56,7 @@ async function open<Env extends ServingEnv>({ readEnv, openStorage, proof }: Hos
   if (storage.newRootToken !== undefined) tellRootToken(storage.newRootToken);
   const cell = createCell(storage.ports, config);
   for (const { id, channel } of cell.channels) gaugeChannel(trace, id, channel);
+  trace.gauge('millrace_read_bytes', 'Bytes of segments that readers hold', {}, () => cell.gauges.readBytes);
   let readiness: Readiness = 'starting';
   const handler = createHttpHandler({
     service: cell.service,
@@ -116,4 +117,7 @@ function gaugeChannel(trace: ProcessTrace, id: string, channel: OwnedChannel['ch
   trace.gauge('millrace_channel_streams', 'Streams in memory', labels, () => read().streams);
   trace.gauge('millrace_channel_held_bytes', 'Bytes of records in memory', labels, () => read().heldBytes);
   trace.gauge('millrace_channel_backlog_bytes', 'Of those, bytes that wait for offload', labels, () => read().backlogBytes);
+  trace.gauge('millrace_channel_waiting_bytes', 'Bytes of appends that wait for room', labels, () => read().waitingBytes);
+  trace.gauge('millrace_channel_in_flight_bytes', 'Bytes of records sequenced and not committed', labels, () => read().inFlightBytes);
+  trace.gauge('millrace_channel_zone_chunks', 'Chunks that the slowest zone has yet to store', labels, () => read().zoneChunks);
 }

@@ -37,6 +37,8 @@ export class Audit {
   readonly #rowsOf = new Map<string, Set<string>>();
   /** What the rows of each stream hold, by partition and key. */
   readonly #ranges = new Map<string, Map<string, Pick<SegmentRow, 'first' | 'end' | 'meteredBytes'>>>();
+  /** The longest range of an object that any row ever named. */
+  rowBytesMax = 0;
   /** Objects to which no row is added any more. */
   readonly #complete = new Set<string>();
   /** Last seals, also of logs that have long left M. */
@@ -230,7 +232,8 @@ export class Audit {
       this.#ranges.get(key.partition)?.delete(name);
     }
     if (item === undefined) return;
-    const { object, first, end, meteredBytes } = decodeRow(item);
+    const { object, first, end, meteredBytes, byteStart, byteEnd } = decodeRow(item);
+    this.rowBytesMax = Math.max(this.rowBytesMax, byteEnd - byteStart);
     this.#ranges.set(key.partition, (this.#ranges.get(key.partition) ?? new Map()).set(name, { first, end, meteredBytes }));
     this.#rows.set(name, object);
     this.#rowsOf.set(object, (this.#rowsOf.get(object) ?? new Set()).add(name));

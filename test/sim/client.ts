@@ -15,12 +15,10 @@ import type { Answer, Process } from './process.ts';
 import type { Dice } from './random.ts';
 import type { Recorder } from './recorder.ts';
 import type { Situations } from './situations.ts';
+import { isStatement } from './statements.ts';
 
 /** Far beyond any pause that the core makes by itself. */
 const WELL_PATIENCE_MS = 20_000;
-
-/** Answers that nobody may give who has been replaced. (What a read gives may come from memory; the tail that it states may not.) */
-const STATEMENTS = new Set(['appended', 'tail', 'seq_num_mismatch', 'fencing_token_mismatch', 'range_not_satisfiable']);
 
 type Handle = (service: Service, process: Process) => Promise<Outcome>;
 
@@ -128,7 +126,7 @@ export class Client {
       ...(clamp === undefined ? {} : { clamp }),
       ...(count === undefined ? {} : { count }),
     };
-    return this.#call(operation, async (service) => {
+    return this.#call(operation, async (service, process) => {
       const request = {
         start: { kind: 'seqNum', seqNum: from as SeqNum } as const,
         clamp: clamp ?? false,
@@ -137,7 +135,9 @@ export class Client {
       };
       const session = await service.openRead(this.#world.catalog.target(stream), request, 'unary');
       try {
-        return this.#readOutcome(stream, await session.next());
+        const batch = await session.next();
+        this.#checkTold(process, batch);
+        return this.#readOutcome(stream, batch);
       } finally {
         session.close();
       }
@@ -210,7 +210,7 @@ export class Client {
   }
 
   /** Follows the stream from `from` on for at most `batches` batches: each is recorded as a read. Resolves to where it came. */
-  async follow(stream: string, from: number, batches: number, waitSecs: number): Promise<number> {
+  async follow(stream: string, from: number, batches: number, waitSecs: number, endsWithRecords = false): Promise<number> {
     const process = await this.#route();
     const follows = this.#world.recorder.newSession();
     let session: Awaited<ReturnType<Service['openRead']>> | undefined;
@@ -223,7 +223,9 @@ export class Client {
         session ??= await service.openRead(this.#world.catalog.target(stream), { start, clamp: false, waitSecs }, 'session');
         // The client hung up before it was opened.
         if (isOver) session.close();
-        return this.#readOutcome(stream, await session.next());
+        const batch = await session.next();
+        this.#checkTold(process, batch);
+        return this.#readOutcome(stream, batch);
       });
       if (outcome.kind !== 'read') break;
       const last = outcome.records.at(-1);
@@ -231,6 +233,7 @@ export class Client {
       if (last !== undefined) {
         if (i > 0) this.#world.situations.count('follower woken');
         next = last.seqNum + 1;
+        if (endsWithRecords) break;
       }
     }
     isOver = true;
@@ -280,6 +283,13 @@ export class Client {
     return { kind: 'read', records: recordsOf(batch), ...(tail === undefined ? {} : { tail: tail.seqNum }) };
   }
 
+  /** A tail beside records is told at once, by the lease alone: nobody has one who was replaced, whenever he was asked. */
+  #checkTold(process: Process, batch: ReadBatch | 'end'): void {
+    if (batch === 'end' || recordsOf(batch).length === 0 || process.epoch >= this.#world.epoch()) return;
+    if (batch.tail === undefined) this.#world.situations.count('a zombie gave records, and no tail');
+    else this.#world.fail('zombie', `${process.name} told the tail ${batch.tail.seqNum} beside records after it was replaced`);
+  }
+
   async #call(operation: Operation, handle: Handle): Promise<Outcome> {
     return await this.#callAt(await this.#route(), operation, handle);
   }
@@ -307,11 +317,14 @@ export class Client {
     if (outcome.kind === 'read' && fetches() > before) situations.count('client read while segments were fetched');
     if (outcome.kind === 'deleted') this.#world.deleted.add(operation.stream);
     if (isZombie && process.epoch === epoch) {
-      if (STATEMENTS.has(outcome.kind))
+      if (isStatement(operation, outcome))
         fail('zombie', `${process.name} answered "${outcome.kind}" to a call that came after it was replaced`);
       else situations.count(operation.kind === 'append' ? 'a zombie acknowledged nothing' : 'a zombie stated nothing');
     }
     if (outcome.kind.endsWith('mismatch')) situations.count('condition refused');
+    if (outcome.kind === 'failed' && outcome.code === 'throttled') {
+      situations.count(operation.kind === 'append' ? 'append refused for want of room to wait' : 'read refused for want of room');
+    }
     recorder.end(call, outcome);
     this.#learn(operation, outcome);
     if (outcome.kind === 'failed' && ELSEWHERE.has(outcome.code)) await loop.sleep(this.#dice.range(5, 150));
@@ -337,7 +350,10 @@ export class Client {
     for (let tries = 0; ; tries += 1) {
       const processes = cluster.processes;
       const owners = processes.filter((process) => process.isOwner);
-      if (owners.length > 0 && this.#dice.chance(0.95)) return this.#dice.pick(owners);
+      // Word of a new owner spreads; who was replaced is asked seldom, and may go on for a while.
+      const newest = owners.reduce((max, { epoch }) => Math.max(max, epoch), 0);
+      const known = this.#dice.chance(0.7) ? owners.filter(({ epoch }) => epoch === newest) : owners;
+      if (owners.length > 0 && this.#dice.chance(0.95)) return this.#dice.pick(known);
       if (processes.length > 0 && (tries > 20 || this.#dice.chance(0.03))) return this.#dice.pick(processes);
       await loop.sleep(this.#dice.range(20, 150));
     }

@@ -56,6 +56,11 @@ export class Cluster {
     return this.#tasks.flatMap(({ process }) => (process === undefined ? [] : [process]));
   }
 
+  /** What runs on a machine now. */
+  at(index: number): Process | undefined {
+    return this.#tasks[index]?.process;
+  }
+
   /** Undefined once it has ended. */
   indexOf(process: Process): number | undefined {
     const index = this.#tasks.findIndex((task) => task.process === process);

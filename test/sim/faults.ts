@@ -119,6 +119,8 @@ export interface Scene {
   readonly audit: Audit;
   readonly situations: Situations;
   readonly leaseMs: number;
+  /** Somebody begins to follow a stream there, and stays with it whatever becomes of it. */
+  readonly shadow: (process: Process) => void;
   readonly note: (text: string) => void;
 }
 
@@ -400,7 +402,14 @@ const STRIKES: Partial<Record<FaultKind, (nemesis: Nemesis, dice: Dice) => void>
   deploy: (nemesis, dice) => {
     if (dice.chance(0.3)) nemesis.scene.cluster.deploy(dice.range(0, 800));
   },
-  freeze: (nemesis, dice) => nemesis.scene.cluster.freeze(nemesis.victim(dice), sleepMs(dice, nemesis.scene.leaseMs), false),
+  freeze: (nemesis, dice) => {
+    const { cluster, leaseMs, shadow } = nemesis.scene;
+    const victim = nemesis.victim(dice);
+    const ms = sleepMs(dice, leaseMs);
+    const process = cluster.at(victim);
+    if (process?.isOwner) shadow(process);
+    nemesis.later(dice.range(0, 150), () => cluster.freeze(victim, ms, false));
+  },
   suspend: (nemesis, dice) => nemesis.scene.cluster.freeze(nemesis.victim(dice), sleepMs(dice, nemesis.scene.leaseMs), true),
   'wall-jumps': (nemesis, dice) => {
     dice.pick(nemesis.scene.cluster.machines).setWallOffset(dice.range(-WALL_ERROR_MS_MAX, WALL_ERROR_MS_MAX));
@@ -410,12 +419,15 @@ const STRIKES: Partial<Record<FaultKind, (nemesis: Nemesis, dice: Dice) => void>
   throttling: (nemesis, dice) => nemesis.storm(dice, { throttled: dice.range(0.05, 0.6) }),
   cuts: (nemesis, dice) => {
     const { cluster, network, note } = nemesis.scene;
-    const machine = cluster.machines[nemesis.victim(dice)];
+    const victim = nemesis.victim(dice);
+    const machine = cluster.machines[victim];
     if (machine === undefined) return;
     const cut = dice.chance(0.4) ? 'metadata' : dice.chance(0.3) ? 'objects' : `zone-${dice.between(0, 2)}`;
     const name = `${machine.name} ${cut}`;
     note(`nothing passes between ${machine.name} and ${cut}`);
     network.cuts.add(name);
+    const process = cluster.at(victim);
+    if (cut === 'metadata' && process?.isOwner) nemesis.scene.shadow(process);
     nemesis.later(dice.range(200, 4_000), () => network.cuts.delete(name));
   },
   'metadata-dark': (nemesis, dice) => {

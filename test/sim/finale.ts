@@ -18,6 +18,10 @@ const DRAIN_MS_MAX = 60_000;
 /** From the acknowledgement of a record to the follower that is given it: far below the time between two heartbeats. */
 const WAKE_MS_MAX = 2_000;
 const FOLLOW_ATTEMPTS_MAX = 10;
+/** Heartbeats before the record, at most. */
+const FOLLOWED_BATCHES_MAX = 1_000;
+/** Until the last frames are evicted. */
+const REST_MS = 8_000;
 /** Chunks without records that an open log may keep: they wait for one with records to be offloaded. */
 const EMPTY_CHUNKS_MAX = 60;
 
@@ -33,6 +37,18 @@ export async function finale(world: World): Promise<void> {
   await followersAreWoken(world);
   await until(world, DRAIN_MS_MAX, () => undrained(world));
   await readEverything(world);
+  await atRest(world);
+}
+
+/** What was taken for calls that are over is given back. */
+async function atRest(world: World): Promise<void> {
+  const end = world.loop.now + REST_MS;
+  for (;;) {
+    const held = world.cluster.processes.map((process) => world.bounds.held(process)).find((what) => what !== undefined);
+    if (held === undefined) return;
+    if (world.loop.now > end) return world.fail('at-rest', held);
+    await world.loop.sleep(100);
+  }
 }
 
 async function within(world: World, ms: number, what: string, act: () => Promise<void>): Promise<void> {
@@ -81,7 +97,7 @@ async function followersAreWoken(world: World): Promise<void> {
     let wokenAt = Number.POSITIVE_INFINITY;
     const follower = workload.client(1_010 + attempt);
     follower.patienceMs = 30_000;
-    const following = follower.follow(HOT, tail.tail, 2, 20).then((next) => {
+    const following = follower.follow(HOT, tail.tail, FOLLOWED_BATCHES_MAX, 20, true).then((next) => {
       if (next > tail.tail) wokenAt = loop.now;
     });
     await loop.sleep(300);

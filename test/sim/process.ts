@@ -37,6 +37,8 @@ export interface Surroundings {
   readonly traced: (process: Process, name: string, fields: Parameters<Trace['event']>[1]) => void;
   /** A failure that no process may have. */
   readonly crashed: (process: Process, error: unknown) => void;
+  /** A process has been asked for something, and has had its first turn with it. */
+  readonly asked: (process: Process) => void;
   /** A process whose drain has ended still owes something that was asked of it before. */
   readonly unkept: (process: Process, what: string) => void;
 }
@@ -197,6 +199,7 @@ export class Process {
               else this.#world.crashed(this, error);
             },
           );
+          this.#world.asked(this);
         });
       });
     });

@@ -20,6 +20,7 @@ export const SITUATIONS = [
   'frozen while active, thawed after a takeover',
   'a zombie acknowledged nothing',
   'a zombie stated nothing',
+  'a zombie gave records, and no tail',
   'suspended while active',
   'released by a deploy',
   // Zones.
@@ -64,6 +65,15 @@ export const SITUATIONS = [
   'encrypted record read',
   'wrong key refused',
   'missing key refused',
+  // Bounds.
+  'bound met: bytes that wait for offload',
+  'bound met: bytes in flight',
+  'half a bound met: appends that wait',
+  'append refused for want of room to wait',
+  'bound met: chunks that a zone has yet to store',
+  'half a bound met: bytes that readers hold',
+  'read refused for want of room',
+  'bound met: minutes of usage',
   // Clients.
   'append held back',
   'condition refused',

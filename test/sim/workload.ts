@@ -17,6 +17,9 @@ export const STREAMS = [HOT, WARM, CHURN] as const;
 const PAUSE_MS_MAX = 10_000;
 /** In one run. */
 const HAUNTS_MAX = 20;
+const SHADOWS_MAX = 8;
+/** Heartbeats, mostly. */
+const SHADOW_BATCHES_MAX = 60;
 
 export interface WorkloadPlan {
   readonly operationsMax: number;
@@ -34,7 +37,7 @@ export function drawWorkload(dice: Dice, operationsMax: number): WorkloadPlan {
   return {
     operationsMax,
     clientsCount: dice.between(4, 10),
-    followersCount: dice.between(0, 2),
+    followersCount: dice.between(0, 3),
     durationMs: dice.range(12_000, 22_000),
     largeShare: dice.pick([0, 0.1, 0.4]),
     deletes: dice.chance(0.6),
@@ -51,6 +54,7 @@ export class Workload {
   #isOver = false;
   #haunts = 0;
   #meetings = 0;
+  #shadows = 0;
   readonly #trims = new Set<number>();
   #running: Promise<void>[] = [];
 
@@ -99,6 +103,31 @@ export class Workload {
     if (!this.hasBudget || this.#haunts === HAUNTS_MAX) return;
     this.#haunts += 1;
     this.#running.push(this.#haunt(this.client(500 + this.#haunts), zombie, successor));
+  }
+
+  /** Something is about to befall `owner`: somebody follows a stream there, and stays when others have long gone to its successor. */
+  shadow(owner: Process): void {
+    if (!this.hasBudget || this.#shadows === SHADOWS_MAX) return;
+    this.#shadows += 1;
+    const client = this.client(600 + this.#shadows);
+    client.only = owner;
+    const stream = client.dice.pick([HOT, WARM]);
+    const { tail } = client.knowledge(stream);
+    this.#running.push(client.follow(stream, tail, SHADOW_BATCHES_MAX, 4).then(() => undefined));
+    const writer = this.client(700 + this.#shadows);
+    writer.only = owner;
+    this.#running.push(this.#tease(writer, stream));
+  }
+
+  /** Something is on its way whenever it befalls. */
+  async #tease(writer: Client, stream: string): Promise<void> {
+    const { loop } = this.#world;
+    const end = loop.now + 160;
+    while (loop.now < end && this.hasBudget) {
+      const { kind } = await writer.append(stream, [this.plainRecord(20)]);
+      if (kind !== 'appended') return;
+      await loop.sleep(writer.dice.gap(6));
+    }
   }
 
   /** No more operations are begun. */
@@ -181,7 +210,8 @@ export class Workload {
   async #haunt(client: Client, zombie: Process, successor: Process): Promise<void> {
     const { dice } = client;
     const stream = dice.pick([HOT, HOT, WARM]);
-    await this.#world.loop.sleep(dice.range(0, 30));
+    // At once, or once followers that hang on to it have waited for a while.
+    await this.#world.loop.sleep(dice.range(0, dice.pick([30, 400])));
     client.only = successor;
     await client.append(stream, this.#plain(dice));
     if (!zombie.isOwner) return;

@@ -6,6 +6,7 @@ import { Brief } from './aside/brief.ts';
 import { Moods } from './aside/moods.ts';
 import type { Aside } from './aside/side-calls.ts';
 import { Audit } from './audit.ts';
+import { Bounds } from './bounds.ts';
 import { Catalog } from './catalog.ts';
 import type { ClientWorld } from './client.ts';
 import { Cluster } from './cluster.ts';
@@ -22,15 +23,13 @@ import { Zones } from './ports/zones.ts';
 import type { Process, Surroundings } from './process.ts';
 import { Promptness } from './promptness.ts';
 import { Dice } from './random.ts';
+import { drawReader } from './reader-draw.ts';
 import { Recorder } from './recorder.ts';
 import { RetentionWatch } from './retention.ts';
 import { Situations } from './situations.ts';
 import { drawWorkload, Workload, type WorkloadPlan } from './workload.ts';
 
-const BOUNDS_EVERY_MS = 100;
-/** Memory of a frame by its bytes, at most: a small one is about 100 bytes, and costs 512 more. */
-const FRAME_COST_MAX = 7;
-const APPEND_BYTES_MAX = 4_096;
+const BOUNDS_EVERY_MS = 50;
 
 export interface Failure {
   /** What was found wrong, as a stable name. */
@@ -84,10 +83,11 @@ function draw(dice: Dice, options: WorldOptions): Drawn {
         // Wall clocks are set apart, and drift.
         wallErrorMsMax: 4 * WALL_ERROR_MS_MAX,
       },
+      reader: drawReader(dice.fork('reader')),
       retryDelayMs: { min: 5, max: config.pick([40, 200]) },
       offload: { backlogBytesMin: backlogBytesMax / 4, ageMsMin: config.pick([100, 600, 1_500]), runBytesMax: config.pick([1, 8]) * 1_024 },
       everyMs: { offload: 60, gc: 400, trim: 900, compact: 700, sweep: 1_100, delete: 900, usage: 250, measure: 900 },
-      usage: { flushMs: 250, minutesMax: 8, streamsMax: 6, measureMs: 2_000, keptDays: 40 },
+      usage: { flushMs: 250, minutesMax: config.pick([1, 2, 8]), streamsMax: config.pick([2, 6]), measureMs: 2_000, keptDays: 40 },
       jobBudgetMs: 500,
       walkBudgetMs: 200,
       readPlanAgeMs: 16_000,
@@ -112,6 +112,7 @@ export class World {
   readonly fingerprint = new Fingerprint();
   readonly observer: Observer;
   readonly promptness: Promptness;
+  readonly bounds: Bounds;
   /** The root of everything that is drawn. */
   readonly dice: Dice;
   readonly catalog: Catalog;
@@ -131,6 +132,7 @@ export class World {
     this.zones = new Zones(this.dice.fork('zones'), this.network, this.audit, situations);
     this.metadata = new Metadata(this.dice.fork('metadata'), situations);
     this.observer = new Observer(this.audit, situations);
+    this.bounds = new Bounds(config, kind, this.audit, situations, (check, message) => this.fail(check, message));
     const surroundings: Surroundings = {
       loop: this.loop,
       network: this.network,
@@ -143,6 +145,7 @@ export class World {
       traced: (process, name, fields) => this.#traced(process, name, fields),
       crashed: (process, error) =>
         this.fail('crash', `${process.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+      asked: (process) => this.bounds.look(process),
       unkept: (process, what) => this.fail('unkept', `${process.name} has drained, and leaves without an answer ${what}`),
     };
     const clocks = {
@@ -156,7 +159,14 @@ export class World {
       (check, message) => this.fail(check, message),
     );
     this.nemesis = new Nemesis(
-      { ...surroundings, cluster: this.cluster, situations, leaseMs: config.channel.leaseMs, note },
+      {
+        ...surroundings,
+        cluster: this.cluster,
+        situations,
+        leaseMs: config.channel.leaseMs,
+        shadow: (process) => this.workload.shadow(process),
+        note,
+      },
       this.dice.fork('faults'),
       faults,
       workload.durationMs,
@@ -207,16 +217,7 @@ export class World {
   /** Looks at every queue from now on: none may grow beyond its bound, and nobody waits in one for ever. */
   watchBounds(): void {
     this.promptness.look();
-    const { backlogBytesMax, inFlightBytesMax, tailBytesMax } = this.drawn.config.channel;
-    // Appends that were let in below the bound still arrive, and a small frame costs several times its bytes.
-    const backlogMax = backlogBytesMax + FRAME_COST_MAX * (inFlightBytesMax + APPEND_BYTES_MAX);
-    for (const { name, cell } of this.cluster.processes) {
-      for (const { channel } of cell.channels) {
-        const { backlogBytes, heldBytes } = channel.gauges;
-        if (backlogBytes > backlogMax) this.fail('bounds', `${name} has a backlog of ${backlogBytes} bytes, ${backlogMax} are allowed`);
-        else if (heldBytes > backlogMax + tailBytesMax) this.fail('bounds', `${name} holds ${heldBytes} bytes of frames`);
-      }
-    }
+    for (const process of this.cluster.processes) this.bounds.look(process);
     this.loop.after(BOUNDS_EVERY_MS, () => this.watchBounds());
   }
 

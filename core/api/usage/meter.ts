@@ -106,6 +106,11 @@ export class Meter {
     return 2 * this.#minutesCount >= this.#bounds.minutesMax || 2 * this.#changed.size >= this.#bounds.streamsMax;
   }
 
+  /** What is held now; each is bounded (`MeterBounds`). */
+  get gauges(): { readonly minutes: number; readonly changedStreams: number; readonly sampledStreams: number } {
+    return { minutes: this.#minutesCount, changedStreams: this.#changed.size, sampledStreams: this.#samples.size };
+  }
+
   /** Minutes and streams that found no room since this was asked last: what was counted of them is lost. */
   takeLost(): number {
     const lost = this.#lost;

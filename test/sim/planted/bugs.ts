@@ -1,5 +1,6 @@
 // Every planted bug, and the switch that lets each of them go on behind a broken invariant.
 
+import { BOUND_BUGS } from './bound-bugs.ts';
 import { CHANNEL_BUGS } from './channel-bugs.ts';
 import { CHUNK_BUGS } from './chunk-bugs.ts';
 import { JOB_BUGS } from './job-bugs.ts';
@@ -17,6 +18,7 @@ export const BUGS: readonly PlantedBug[] = [
   ...JOB_BUGS,
   ...READER_BUGS,
   ...PROMISE_BUGS,
+  ...BOUND_BUGS,
 ];
 
 /** Invariants hold, whatever is the case. */

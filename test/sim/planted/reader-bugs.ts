@@ -51,4 +51,39 @@ export const READER_BUGS: readonly PlantedBug[] = [
       },
     ],
   },
+  {
+    name: 'live-tail-without-lease',
+    part: 'reader',
+    rules: ['T9'],
+    why: 'Records that wake a follower bring a tail with them: whoever was replaced, and learns only now that they were committed, tells one that has moved on.',
+    edits: [
+      {
+        file: 'core/channel/channel-tail.ts',
+        find: 'return this.#tenure.vouches && this.#sealed() === undefined ? this.#stream.tail : undefined;',
+        replace: 'return this.#sealed() === undefined ? this.#stream.tail : undefined;',
+      },
+    ],
+  },
+  {
+    name: 'heartbeat-without-lease',
+    part: 'reader',
+    rules: ['T9'],
+    why: 'A follower is told by a heartbeat that nothing is new, by somebody who was replaced.',
+    edits: [
+      {
+        file: 'core/reader/read-session.ts',
+        find: 'const tail = await this.deps.tail.position();\n    return tail.seqNum',
+        replace: 'const tail = (this.deps.tail as unknown as { inMemory: StreamPosition }).inMemory;\n    return tail.seqNum',
+      },
+      {
+        file: 'core/channel/channel-tail.ts',
+        find: '  async position(): Promise<StreamPosition> {',
+        replace: `  get inMemory(): StreamPosition {
+    return this.#stream.tail;
+  }
+
+  async position(): Promise<StreamPosition> {`,
+      },
+    ],
+  },
 ];
