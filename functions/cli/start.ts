@@ -14,6 +14,7 @@ const SETTINGS: readonly Setting[] = [
   { flag: '--host <address>', variable: 'MILLRACE_HOST', meaning: 'address to listen on (default: 127.0.0.1)' },
   { flag: '--data-dir <folder>', variable: 'MILLRACE_DATA_DIR', meaning: 'everything it keeps (default: .millrace)' },
   { flag: '--backlog-mib <n>', variable: 'MILLRACE_BACKLOG_MIB', meaning: 'records that may wait for offload (default: 256)' },
+  { flag: '--store-max-mib <n>', variable: 'MILLRACE_STORE_MAX_MIB', meaning: 'what each store may take, as if its disk were so large' },
   { flag: '--location <name>', variable: 'MILLRACE_LOCATION', meaning: 'what the API calls the one location (default: local)' },
   { flag: '--auth <mode>', variable: 'MILLRACE_AUTH', meaning: 'whether access tokens are checked (default: off)' },
   {

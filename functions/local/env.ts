@@ -18,6 +18,8 @@ export interface LocalEnv {
   /** Undefined: the one that was printed at the first start, if access is checked at all. */
   readonly rootToken: string | undefined;
   readonly config: CellConfig;
+  /** Bytes that each store may take: segments, chunks of the standard class, and the files of each zone. Undefined: as many as there are. */
+  readonly storeBytesMax: number | undefined;
   /** Host names below which each basin has one of its own; in lower case. */
   readonly basinSuffixes: readonly string[];
   /** Undefined: the port speaks plaintext. */
@@ -43,11 +45,20 @@ export function readEnv(env: Readonly<Record<string, string | undefined>>): Loca
     port: Number(port),
     host,
     dataDir,
+    storeBytesMax: storeBytesMax(env['MILLRACE_STORE_MAX_MIB']),
     rootToken: rootToken(env['MILLRACE_ROOT_TOKEN'], config.access),
     config,
     basinSuffixes: basinSuffixes(env['MILLRACE_BASIN_SUFFIX']),
     tls: certificateFiles(env['MILLRACE_TLS_CERT'], env['MILLRACE_TLS_KEY']),
   };
+}
+
+function storeBytesMax(mib: string | undefined): number | undefined {
+  if (mib === undefined || mib === '') return undefined;
+  if (!/^\d{1,9}$/.test(mib) || Number(mib) < 1) {
+    throw new SettingError(`MILLRACE_STORE_MAX_MIB is "${mib}"; it must be a whole number of MiB from 1 up`);
+  }
+  return Number(mib) * MIB;
 }
 
 function location(name: string | undefined): string {

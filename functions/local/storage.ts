@@ -1,6 +1,7 @@
 // What the embedded cell keeps, and where: three direct-I/O zones, chunk files, segments, metadata, all below one data folder.
 
 import path from 'node:path';
+import { capObjects } from '#core/adapters/capped-object-store.ts';
 import { type DataFolder, openDataFolder } from '#core/adapters/node/data-folder.ts';
 import { openFileObjectStore } from '#core/adapters/node/file-object-store.ts';
 import { type FolderLock, lockFolder } from '#core/adapters/node/folder-lock.ts';
@@ -14,10 +15,11 @@ import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
 import { openObjectChunkStore } from '#core/adapters/object-chunk-store.ts';
 import type { CellPorts, ZoneSet } from '#core/cell/cell.ts';
 import { CHUNK_STORE_KINDS } from '#core/cell/config.ts';
+import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { LocalEnv } from './env.ts';
 import { openZones } from './zones.ts';
 
-export type StorageOptions = Pick<LocalEnv, 'dataDir' | 'config'> & Partial<Pick<LocalEnv, 'rootToken'>>;
+export type StorageOptions = Pick<LocalEnv, 'dataDir' | 'config'> & Partial<Pick<LocalEnv, 'rootToken' | 'storeBytesMax'>>;
 
 export interface Storage {
   readonly ports: CellPorts;
@@ -27,7 +29,7 @@ export interface Storage {
 }
 
 /** Locks the data folder and opens everything in it. @throws StoreError that names the file and what to do */
-export async function openStorage({ dataDir, config, rootToken }: StorageOptions, trace: ProcessTrace): Promise<Storage> {
+export async function openStorage({ dataDir, config, rootToken, storeBytesMax }: StorageOptions, trace: ProcessTrace): Promise<Storage> {
   const lock: FolderLock = await lockFolder(dataDir);
   const at = (...parts: string[]) => path.join(path.resolve(dataDir), ...parts);
   const metadata = await openMetadata(path.resolve(dataDir), trace);
@@ -37,11 +39,16 @@ export async function openStorage({ dataDir, config, rootToken }: StorageOptions
     dir: at('access'),
     root: config.access.mode === 'off' ? undefined : ownRoot,
   });
-  const objects = await openFileObjectStore({ dir: at('segments'), random: systemRandom });
-  const express = await openZones(at('zones'), config, trace);
+  const capped = async (store: ObjectStore, name: string): Promise<ObjectStore> => {
+    return storeBytesMax === undefined ? store : await capObjects(store, storeBytesMax, name);
+  };
+  const segments = await openFileObjectStore({ dir: at('segments'), random: systemRandom });
+  const objects = await capped(segments, at('segments'));
+  const zoneBytesMax = Math.min(config.zoneBytesMax, storeBytesMax ?? config.zoneBytesMax);
+  const express = await openZones(at('zones'), { ...config, zoneBytesMax }, trace);
   const chunkFiles = await openFileObjectStore({ dir: at('chunks'), random: systemRandom });
   const standard = await openObjectChunkStore({
-    objects: chunkFiles,
+    objects: await capped(chunkFiles, at('chunks')),
     prefix: 'standard/',
     name: 'standard',
     checksum: zlibChecksum,

@@ -1,21 +1,35 @@
 // What befalls the machine, one thing after the other. Which kinds there are in a life is drawn first, then how often they come.
 
-import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { damageZone, ZONES } from '#test/crash/damage.ts';
 import type { Prng } from '#test/crash/prng.ts';
+import { Api } from '#test/support/api.ts';
+import { BASIN } from './client.ts';
 import { DISK_NAMES, type Machine } from './machine.ts';
 import { ZoneCare } from './settled.ts';
 
 const LEASE_MS = 10_000;
 const SLOW_START_MS = 3_000;
 const HOUR_MS = 3_600_000;
+const MIB = 1_024 * 1_024;
+const FILLER_BYTES = 256 * 1_024;
+/** Far more than a backlog and the room that is left. */
+const FILLER_APPENDS_MAX = 200;
 
-type Kind = 'kill' | 'restart' | 'freeze' | 'long freeze' | 'clock' | 'disk full';
+type Kind = 'kill' | 'restart' | 'freeze' | 'long freeze' | 'clock' | 'disk full' | 'store full';
 
 /** How often each kind comes, of all. */
-const WEIGHTS: Readonly<Record<Kind, number>> = { kill: 6, restart: 1, freeze: 3, 'long freeze': 0.6, clock: 2, 'disk full': 3 };
+const WEIGHTS: Readonly<Record<Kind, number>> = {
+  kill: 6,
+  restart: 1,
+  freeze: 3,
+  'long freeze': 0.6,
+  clock: 2,
+  'disk full': 3,
+  'store full': 2,
+};
 
 export interface FaultCounts {
   kills: number;
@@ -25,6 +39,10 @@ export interface FaultCounts {
   longFreezes: number;
   clockSteps: number;
   fullDisks: number;
+  /** Starts with stores that may take no more than they hold. */
+  fullStores: number;
+  /** How often one of these refused an append, as there was no space. */
+  refusedForSpace: number;
   damagedZones: number;
   spoiledFiles: number;
 }
@@ -38,6 +56,8 @@ export function noFaults(): FaultCounts {
     longFreezes: 0,
     clockSteps: 0,
     fullDisks: 0,
+    fullStores: 0,
+    refusedForSpace: 0,
     damagedZones: 0,
     spoiledFiles: 0,
   };
@@ -63,6 +83,7 @@ export class Faults {
   readonly #care: ZoneCare;
   readonly #kinds: ReadonlyMap<Kind, number>;
   #isOver = false;
+  #filling: Promise<void> = Promise.resolve();
 
   constructor(machine: Machine, prng: Prng, options: FaultOptions) {
     this.#machine = machine;
@@ -100,7 +121,9 @@ export class Faults {
     this.#machine.thaw();
     await this.#machine.empty();
     if (this.#machine.shiftMs !== 0) await this.#machine.shiftClock(0);
+    if (this.#machine.storeMaxMib !== undefined) await this.#turnStores();
     if (this.#machine.power === 'down') await this.#machine.start();
+    await this.#filling;
   }
 
   #pick(): Kind {
@@ -131,6 +154,8 @@ export class Faults {
         return await this.#stepClock();
       case 'disk full':
         return await this.#turnDisk();
+      case 'store full':
+        return await this.#turnStores();
     }
   }
 
@@ -221,6 +246,40 @@ export class Faults {
     await this.#machine.fill(disk);
   }
 
+  /** Starts with a cap on what stores may take, just above what segments do, and writes until that is felt; or without one. */
+  async #turnStores(): Promise<void> {
+    await this.#machine.kill();
+    const isFull = this.#machine.storeMaxMib !== undefined;
+    const mib = Math.max(1, Math.ceil((await bytesBelow(path.join(this.#machine.dataDir, 'segments'))) / MIB));
+    this.#machine.storeMaxMib = isFull ? undefined : mib;
+    this.#say(isFull ? 'killed, and stores may take what there is' : `killed, and stores may take ${mib} MiB`);
+    await this.#start();
+    if (isFull) return;
+    this.counts.fullStores += 1;
+    // Goes on while other things befall the machine.
+    this.#filling = this.#fill(`filler-${this.counts.fullStores}`);
+    this.#filling.catch(() => undefined);
+  }
+
+  /** Appends until the store refuses it for want of space, or does not answer. */
+  async #fill(stream: string): Promise<void> {
+    const api = new Api(this.#machine.url, BASIN);
+    try {
+      await api.call('POST', '/streams', { body: { stream } });
+      for (let i = 0; i < FILLER_APPENDS_MAX && !this.#isOver; i += 1) {
+        const { status, json } = await api.append(stream, { records: [{ body: 'x'.repeat(FILLER_BYTES) }] });
+        if (status === 200) continue;
+        if ((json as { code?: string } | undefined)?.code !== 'hot_server') return;
+        this.counts.refusedForSpace += 1;
+        this.#say('the filled store refuses appends');
+        return;
+      }
+    } catch (error) {
+      // The connection broke: the server was killed.
+      if (!(error instanceof TypeError)) throw error;
+    }
+  }
+
   async #goBack(): Promise<void> {
     const { dataDir } = this.#machine;
     const copy = `${dataDir}-earlier`;
@@ -241,13 +300,20 @@ export class Faults {
   }
 }
 
+/** Of the files in a folder and below. */
+async function bytesBelow(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const sizes = entries.map(async (entry) => (entry.isFile() ? (await stat(path.join(entry.parentPath, entry.name))).size : 0));
+  return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0);
+}
+
 /** Not every life has every kind, so that lives differ in kind and not only in number. */
 function drawKinds(prng: Prng, hasSmallDisks: boolean, longFreezes: boolean): ReadonlyMap<Kind, number> {
   const kinds = new Map<Kind, number>();
   for (const [kind, weight] of Object.entries(WEIGHTS) as [Kind, number][]) {
-    if (kind === 'disk full' && !hasSmallDisks) continue;
+    if (kind === (hasSmallDisks ? 'store full' : 'disk full')) continue;
     if (kind === 'long freeze' && !longFreezes) continue;
-    if (kind !== 'kill' && kind !== 'disk full' && prng.chance(0.2)) continue;
+    if (kind !== 'kill' && kind !== 'disk full' && kind !== 'store full' && prng.chance(0.2)) continue;
     kinds.set(kind, weight * (0.5 + prng.next()));
   }
   return kinds;

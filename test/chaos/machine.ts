@@ -16,6 +16,8 @@ const FLAGS = [
 /** In MiB. With a small backlog the zones fit into theirs. */
 const DISKS = { '.': 64, zones: 330, segments: 256, chunks: 64 } as const;
 const SMALL = { MILLRACE_BACKLOG_MIB: '8' };
+/** As it is spelled in the environment; empty: as much as there is. */
+const STORE_MAX = 'MILLRACE_STORE_MAX_MIB';
 
 export type Disk = keyof typeof DISKS;
 export const DISK_NAMES = Object.keys(DISKS) as readonly Disk[];
@@ -29,13 +31,16 @@ export class Machine {
   readonly #full = new Set<Disk>();
   readonly #server: Server;
   readonly #clockFile: string;
+  /** Of the next start. */
+  readonly #env: Record<string, string>;
   #power: Power = 'down';
   #shiftMs = 0;
   readonly #warnings = new Map<string, number>();
   #heard = 0;
   #onAlarm: (message: string) => void = () => undefined;
 
-  private constructor(server: Server, clockFile: string, disks: SmallDisks | undefined) {
+  private constructor(server: Server, env: Record<string, string>, clockFile: string, disks: SmallDisks | undefined) {
+    this.#env = env;
     this.#server = server;
     this.#clockFile = clockFile;
     this.#disks = disks;
@@ -53,13 +58,14 @@ export class Machine {
     await writeFile(clockFile, '0');
     const disks = hasSmallDisks ? await SmallDisks.mount(dataDir, DISKS) : undefined;
     const start = disks?.command.slice(0, -1) ?? [process.execPath];
+    const env = { CHAOS_CLOCK_FILE: clockFile, ...SMALL, [STORE_MAX]: '' };
     const server = await newServer({
       dataDir,
       readyTimeoutMs: READY_TIMEOUT_MS,
-      env: { CHAOS_CLOCK_FILE: clockFile, ...(hasSmallDisks ? SMALL : {}) },
+      env,
       command: [start[0] ?? '', ...start.slice(1), ...FLAGS, path.join(ROOT, 'functions/local/main.ts')],
     });
-    return new Machine(server, clockFile, disks);
+    return new Machine(server, env, clockFile, disks);
   }
 
   get url(): string {
@@ -139,6 +145,16 @@ export class Machine {
 
   get hasSmallDisks(): boolean {
     return this.#disks !== undefined;
+  }
+
+  /** What each store may take from the next start on, in MiB; undefined: as much as there is. */
+  get storeMaxMib(): number | undefined {
+    const mib = this.#env[STORE_MAX];
+    return mib === '' || mib === undefined ? undefined : Number(mib);
+  }
+
+  set storeMaxMib(mib: number | undefined) {
+    this.#env[STORE_MAX] = mib === undefined ? '' : String(mib);
   }
 
   /** The disks that have no page left. */

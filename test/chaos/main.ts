@@ -24,7 +24,7 @@ operations    ${operations}, of which ${percent(report.overlapping, operations)}
 records       ${report.records} acknowledged
 kills         ${faults.kills} (SIGKILL) and ${faults.earlyKills} more while starting; ${faults.restarts} by SIGTERM
 stops         ${stops} (SIGSTOP), of which ${faults.longFreezes} outlasted a lease
-faults        ${faults.damagedZones} damaged zones, ${faults.spoiledFiles} unfinished files, ${faults.fullDisks} full disks, ${faults.clockSteps} clock steps
+faults        ${faults.damagedZones} damaged zones, ${faults.spoiledFiles} unfinished files, ${faults.fullDisks} full disks, ${faults.fullStores} stores filled to their cap (${faults.refusedForSpace} refused for it), ${faults.clockSteps} clock steps
 warnings      ${[...report.warnings].map(([event, times]) => `${event} ${times}`).join(', ') || 'none'}
 checking      ${(report.checkMs / 1_000).toFixed(1)} s
 verdict       ${report.failure === undefined ? 'every history can be explained' : 'FAILED'}`);

@@ -120,6 +120,7 @@ describe('start', () => {
     ['MILLRACE_DATA_DIR', ''],
     ['MILLRACE_BACKLOG_MIB', '7'],
     ['MILLRACE_BACKLOG_MIB', 'much'],
+    ['MILLRACE_STORE_MAX_MIB', '0'],
   ])('%s=%s ends the process with a message that names it', async (name, value) => {
     const { code, output } = await refusedStart({ env: { [name]: value } });
     expect(code).toBeGreaterThan(0);
