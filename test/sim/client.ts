@@ -321,6 +321,7 @@ export class Client {
         fail('zombie', `${process.name} answered "${outcome.kind}" to a call that came after it was replaced`);
       else situations.count(operation.kind === 'append' ? 'a zombie acknowledged nothing' : 'a zombie stated nothing');
     }
+    if (outcome.kind === 'failed' && outcome.code === 'corrupt') situations.count('flipped segment refused');
     if (outcome.kind.endsWith('mismatch')) situations.count('condition refused');
     if (outcome.kind === 'failed' && outcome.code === 'throttled') {
       situations.count(operation.kind === 'append' ? 'append refused for want of room to wait' : 'read refused for want of room');

@@ -25,7 +25,7 @@ import type { Network, Weather } from './network.ts';
 import { fairWeather } from './network.ts';
 import type { Fate, Metadata } from './ports/metadata.ts';
 import type { Objects } from './ports/objects.ts';
-import { chunksIn, type Zone, type Zones } from './ports/zones.ts';
+import { chunksIn, damage, type Zone, type Zones } from './ports/zones.ts';
 import type { Process } from './process.ts';
 import type { Dice } from './random.ts';
 import type { Situations } from './situations.ts';
@@ -53,6 +53,7 @@ export const FAULT_KINDS = [
   'zone-wipe',
   'zone-tear',
   'torn-writes',
+  'flipped-reads',
   'disk-full',
   'stale-reads',
   'metadata-dark',
@@ -161,6 +162,7 @@ export class Nemesis {
     });
     this.#constant('stale-reads', (dice) => {
       this.scene.metadata.staleShare = dice.range(0.05, 0.7);
+      this.scene.metadata.staleDeeper = dice.pick([0, 0.3, 0.7]);
     });
     this.#constant('functions', (dice) => {
       const everyMs = dice.range(60, 600);
@@ -186,6 +188,9 @@ export class Nemesis {
         });
       };
       next();
+    });
+    this.#constant('flipped-reads', (dice) => {
+      this.scene.objects.flippedShare = dice.range(0.02, 0.25);
     });
     this.#constant('torn-writes', (dice) => {
       this.scene.zones.tornWrites = dice.range(0.002, 0.02);
@@ -272,6 +277,7 @@ export class Nemesis {
     // Stale reads are no fault: they may come at any time.
     metadata.staleShare = Math.min(metadata.staleShare, 0.3);
     zones.tornWrites = 0;
+    objects.flippedShare = 0;
     for (const remote of [...zones.current, objects, metadata]) {
       remote.isDark = false;
       remote.slowness = 1;
@@ -357,9 +363,9 @@ export class Nemesis {
   tear(zone: Zone, dice: Dice): void {
     const share = dice.pick([0.1, 0.5, 1]);
     let torn = 0;
-    for (const { log, at, bytes } of [...chunksIn(zone)]) {
+    for (const { log, at } of [...chunksIn(zone)]) {
       if (!dice.chance(share)) continue;
-      zone.store.tear(log, at, dice.between(0, bytes.length - 1));
+      damage(zone.store, log, at, dice, this.scene.situations);
       torn += 1;
     }
     if (torn === 0) return;

@@ -69,7 +69,8 @@ export class Network {
       if (gate.isShut) return;
       const dice = this.#dice;
       const { weather } = this;
-      if (sent.isWrite && dice.chance(weather.throttled)) {
+      if (dice.chance(weather.throttled)) {
+        if (!sent.isWrite) this.#situations.count('read throttled');
         this.#tell(gate, this.#latency(remote), () => reject(new StoreError('throttled', 'none', `${remote.name} is busy`)));
         return;
       }

@@ -100,7 +100,7 @@ export class World {
   readonly loop: EventLoop;
   readonly network: Network;
   readonly zones: Zones;
-  readonly objects = new Objects();
+  readonly objects: Objects;
   readonly metadata: Metadata;
   readonly audit: Audit;
   readonly cluster: Cluster;
@@ -128,6 +128,7 @@ export class World {
     const note = (text: string): void => this.note(text);
     const { situations } = this;
     this.network = new Network(this.loop, this.dice.fork('network'), situations);
+    this.objects = new Objects(this.dice.fork('objects'), situations);
     this.audit = new Audit(this.objects.store, situations, (check, message) => this.fail(check, message));
     this.zones = new Zones(this.dice.fork('zones'), this.network, this.audit, situations);
     this.metadata = new Metadata(this.dice.fork('metadata'), situations);
@@ -234,12 +235,14 @@ export class World {
             .join(' ');
     this.fingerprint.text(`${process.name} ${name} ${told}`);
     this.note(`${process.name} ${name} ${told}`);
+    const { situations } = this;
     this.observer.traced(process, name, fields ?? {});
     this.nemesis.traced(process, name);
     if (name === 'chunk.writer.stalled') this.promptness.stalled(process, String(fields?.['code']));
     if (name === 'takeover.claimed') this.promptness.stalled(process, 'none');
     if (name === 'takeover.published') this.#published(process);
-    if (fields?.['code'] === 'corrupt') this.fail('corrupt', `${process.name} ${name}: ${told}`);
+    if (fields?.['code'] === 'corrupt' && this.objects.explains(told)) situations.count('flipped segment refused');
+    else if (fields?.['code'] === 'corrupt') this.fail('corrupt', `${process.name} ${name}: ${told}`);
     const adopted = name === 'takeover.published' ? Number(fields?.['adopted']) : 0;
     if (adopted > this.drawn.kind.windowMax) this.fail('bound', `${process.name} adopted ${adopted} chunks, more than a window`);
   }

@@ -12,24 +12,28 @@ export type MetadataCall =
 
 export interface MemoryMetadataOptions {
   readonly faults?: Faults<MetadataCall>;
-  /** Whether a stale read of this item answers what it was before its last change. Strong reads never do. */
-  readonly isStale?: (key: Key) => boolean;
+  /** How many of its last changes a stale read of this item does not see, of those that are remembered. Strong reads see all. */
+  readonly staleBy?: (key: Key) => number;
 }
 
 interface Kept {
   readonly now: Fields | undefined;
-  readonly before: Fields | undefined;
+  /** What it was, the latest first; undefined: it was not there. */
+  readonly before: readonly (Fields | undefined)[];
 }
+
+/** What is remembered of an item for stale reads. */
+const STALE_CHANGES_MAX = 5;
 
 export class MemoryMetadataStore implements MetadataStore {
   /** Bends the calls; may be exchanged at any time. */
   faults: Faults<MetadataCall> | undefined;
-  readonly #isStale: (key: Key) => boolean;
+  readonly #staleBy: (key: Key) => number;
   readonly #partitions = new Map<string, Map<string, Kept>>();
 
   constructor(options: MemoryMetadataOptions = {}) {
     this.faults = options.faults;
-    this.#isStale = options.isStale ?? (() => false);
+    this.#staleBy = options.staleBy ?? (() => 0);
   }
 
   async get(key: Key, consistency: Consistency): Promise<Item | undefined> {
@@ -74,9 +78,9 @@ export class MemoryMetadataStore implements MetadataStore {
     }
     const items = writes.map((write) => {
       if (write.kind === 'check') return undefined;
-      const before = this.#kept(write.key)?.now;
-      const now = applied(write, before);
-      this.#keep(write.key, { now, before });
+      const kept = this.#kept(write.key);
+      const now = applied(write, kept?.now);
+      this.#keep(write.key, { now, before: [kept?.now, ...(kept?.before ?? [])].slice(0, STALE_CHANGES_MAX) });
       return now === undefined ? undefined : { ...write.key, fields: now };
     });
     return { committed: true, items };
@@ -88,8 +92,8 @@ export class MemoryMetadataStore implements MetadataStore {
 
   #read({ partition, sort }: Key, consistency: Consistency): Item | undefined {
     const kept = this.#kept({ partition, sort });
-    const isStale = consistency === 'stale' && this.#isStale({ partition, sort });
-    const fields = isStale ? kept?.before : kept?.now;
+    const unseen = consistency === 'stale' && kept !== undefined ? Math.min(this.#staleBy({ partition, sort }), kept.before.length) : 0;
+    const fields = unseen === 0 ? kept?.now : kept?.before[unseen - 1];
     return fields === undefined ? undefined : { partition, sort, fields };
   }
 
@@ -101,7 +105,7 @@ export class MemoryMetadataStore implements MetadataStore {
   #keep({ partition, sort }: Key, kept: Kept): void {
     const items = this.#partitions.get(partition) ?? new Map<string, Kept>();
     this.#partitions.set(partition, items);
-    if (kept.now === undefined && kept.before === undefined) items.delete(sort);
+    if (kept.now === undefined && kept.before.every((fields) => fields === undefined)) items.delete(sort);
     else items.set(sort, kept);
     if (items.size === 0) this.#partitions.delete(partition);
   }

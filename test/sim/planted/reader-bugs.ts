@@ -4,6 +4,19 @@ import type { PlantedBug } from './planted-bug.ts';
 
 export const READER_BUGS: readonly PlantedBug[] = [
   {
+    name: 'segment-checksums-not-looked-at',
+    part: 'reader',
+    rules: ['O3'],
+    why: 'What an object store gives back is believed: a byte that is another one by now is served as what was appended.',
+    edits: [
+      {
+        file: 'core/segment/reader.ts',
+        find: 'const frame = decodeFrame(bytes, at, checksum);',
+        replace: 'const frame = decodeFrame(bytes, at, undefined as typeof checksum | undefined);',
+      },
+    ],
+  },
+  {
     name: 'gap-between-segments-and-memory',
     part: 'reader',
     rules: ['T6'],

@@ -8,6 +8,8 @@ import type { Network, Remote } from '../network.ts';
 import type { Dice } from '../random.ts';
 import type { Situations } from '../situations.ts';
 
+const STALE_CHANGES_MAX = 5;
+
 export interface Fate {
   /** It arrives once more, so much later. */
   readonly againMs?: number;
@@ -24,16 +26,21 @@ export class Metadata implements Remote {
   slowness = 1;
   /** Share of stale reads that do not see the last change. */
   staleShare = 0;
+  /** And of those, how many do not see the one before it either, and so on. */
+  staleDeeper = 0;
   /** Told of every write of a channel's item that is sent; says how it fares. */
   onChannelWrite: ((machine: string, write: Write) => Fate) | undefined;
   readonly store: MemoryMetadataStore;
 
   constructor(dice: Dice, situations: Situations) {
     this.store = new MemoryMetadataStore({
-      isStale: () => {
-        const isStale = dice.chance(this.staleShare);
-        if (isStale) situations.count('stale read served');
-        return isStale;
+      staleBy: () => {
+        if (!dice.chance(this.staleShare)) return 0;
+        situations.count('stale read served');
+        let unseen = 1;
+        while (unseen < STALE_CHANGES_MAX && dice.chance(this.staleDeeper)) unseen += 1;
+        if (unseen > 1) situations.count('stale read of more than one change ago');
+        return unseen;
       },
     });
   }

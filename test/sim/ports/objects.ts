@@ -5,6 +5,8 @@ import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { Audit } from '../audit.ts';
 import type { Gate } from '../machine.ts';
 import type { Network, Remote } from '../network.ts';
+import type { Dice } from '../random.ts';
+import type { Situations } from '../situations.ts';
 
 const PAGE_MAX = 7;
 
@@ -17,7 +19,22 @@ export class Objects implements Remote {
   slowness = 1;
   /** Reads of objects so far, whoever made them. */
   fetches = 0;
+  /** Share of reads in whose answer a byte is another one: the object itself is whole. */
+  flippedShare = 0;
   readonly store = new MemoryObjectStore({ pageMax: PAGE_MAX });
+  readonly #dice: Dice;
+  readonly #situations: Situations;
+  readonly #flipped = new Set<string>();
+
+  constructor(dice: Dice, situations: Situations) {
+    this.#dice = dice;
+    this.#situations = situations;
+  }
+
+  /** Whether a message says of an object that it is damaged, which was served with a flipped byte. */
+  explains(message: string): boolean {
+    return [...this.#flipped].some((key) => message.includes(key));
+  }
 
   portFor(machine: string, gate: Gate, network: Network, audit: Audit): ObjectStore {
     const { store } = this;
@@ -31,7 +48,7 @@ export class Objects implements Remote {
       },
       get: (key, range) => {
         this.fetches += 1;
-        return call(false, () => store.get(key, range));
+        return call(false, async () => this.#served(key, await store.get(key, range)));
       },
       head: (key) => call(false, () => store.head(key)),
       list: (prefix, cursor) => call(false, () => store.list(prefix, cursor)),
@@ -41,5 +58,14 @@ export class Objects implements Remote {
           await store.delete(keys);
         }),
     };
+  }
+
+  #served(key: string, bytes: Uint8Array | 'absent'): Uint8Array | 'absent' {
+    if (bytes === 'absent' || bytes.length === 0 || !this.#dice.chance(this.flippedShare)) return bytes;
+    const at = this.#dice.between(0, bytes.length - 1);
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << this.#dice.between(0, 7));
+    this.#flipped.add(key);
+    this.#situations.count('segment read with a flipped byte');
+    return bytes;
   }
 }

@@ -4,7 +4,7 @@ import { MemoryChunkStore } from '#core/adapters/memory/memory-chunk-store.ts';
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
 import type { ZoneSet } from '#core/cell/cell.ts';
 import type { ChunkStoreKind } from '#core/cell/config.ts';
-import { decodeChunkHeader } from '#core/format/chunk.ts';
+import { decodeChunk, decodeChunkHeader } from '#core/format/chunk.ts';
 import { StoreError } from '#core/model/errors.ts';
 import { channelId, epoch, type LogId, logName, type Position, type ZoneId, zoneId } from '#core/model/ids.ts';
 import type { ChunkStore } from '#core/ports/chunk-store.ts';
@@ -140,10 +140,28 @@ export class Zones {
     const answer = await zone.store.put(log, at, chunk);
     if (!isTorn && answer === 'stored') for (const act of this.#audit.onStored) act(zone.store.zone, log, at, chunk);
     if (!isTorn || answer !== 'stored') return answer;
-    zone.store.tear(log, at, this.#dice.between(0, chunk.length - 1));
+    damage(zone.store, log, at, this.#dice, this.#situations);
     this.#situations.count('torn write');
     throw new StoreError('storage', 'unknown', `${zone.name} broke off a write`);
   }
+}
+
+/** What a broken disk or a broken write leaves of a chunk: a byte is another one, the end is missing, or never came. */
+export function damage(store: MemoryChunkStore, log: LogId, at: Position, dice: Dice, situations: Situations): void {
+  const chunks = store.stored.get(logName(log));
+  const bytes = chunks?.get(at);
+  if (chunks === undefined || bytes === undefined) return;
+  const from = dice.between(0, bytes.length - 1);
+  const how = dice.pick(['flipped', 'flipped', 'short', 'zeros'] as const);
+  const left = how === 'zeros' ? bytes.slice().fill(0, from) : bytes.slice(0, from);
+  // Where there were zeros, nothing is lost.
+  if (how === 'flipped' || decodeChunk(left, zlibChecksum) !== undefined) {
+    store.tear(log, at, from);
+    situations.count('chunk flipped');
+    return;
+  }
+  chunks.set(at, left);
+  situations.count(how === 'short' ? 'chunk cut short' : 'chunk with zeros at its end');
 }
 
 /** Everything that a zone holds. */
