@@ -8,8 +8,8 @@ export interface ChannelEnv extends Omit<LocalEnv, 'dataDir'> {
   readonly bucket: string;
   /** One directory bucket a zone, in three zones; empty: there is no storage class `express`. */
   readonly expressBuckets: readonly string[];
-  /** An Ed25519 private key as a JWK. Undefined: access is not checked. */
-  readonly signingKey: string | undefined;
+  /** What the key that signs access tokens is derived from. Undefined: access is not checked. */
+  readonly signingSecret: string | undefined;
   /** Something else than AWS answers: the bucket stands in the path. */
   readonly isPathStyle: boolean;
 }
@@ -17,6 +17,7 @@ export interface ChannelEnv extends Omit<LocalEnv, 'dataDir'> {
 type Variables = Readonly<Record<string, string | undefined>>;
 
 const ZONES_COUNT = 3;
+const SECRET_CHARS_MIN = 32;
 const TABLE = /^[A-Za-z0-9_.-]{3,255}$/;
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 /** <name>--<zone id>--x-s3: the zone's id stands in the bucket's name. */
@@ -25,18 +26,21 @@ const DIRECTORY_BUCKET = /^[a-z0-9][a-z0-9-]*--([a-z0-9]+-az\d+)--x-s3$/;
 /** @throws SettingError naming the variable, and what it must be */
 export function readChannelEnv(variables: Variables): ChannelEnv {
   const { dataDir: _unused, ...common } = readEnv({ MILLRACE_AUTH: 'required', ...variables });
-  const signingKey = variables['MILLRACE_SIGNING_KEY'];
+  const signingSecret = variables['MILLRACE_SIGNING_SECRET'];
   if (common.config.access.mode === 'required') {
-    for (const [name, value] of Object.entries({ MILLRACE_SIGNING_KEY: signingKey, MILLRACE_ROOT_TOKEN: common.rootToken })) {
+    for (const [name, value] of Object.entries({ MILLRACE_SIGNING_SECRET: signingSecret, MILLRACE_ROOT_TOKEN: common.rootToken })) {
       if (!value) throw new SettingError(`${name} is missing; it is needed where access is checked (MILLRACE_AUTH is "required")`);
     }
+  }
+  if (signingSecret !== undefined && signingSecret.length < SECRET_CHARS_MIN) {
+    throw new SettingError(`MILLRACE_SIGNING_SECRET must be at least ${SECRET_CHARS_MIN} characters that nobody can guess`);
   }
   return {
     ...common,
     table: needed(variables, 'MILLRACE_TABLE', TABLE, 'the name of a table of DynamoDB: 3 to 255 letters, digits, "_", "." or "-"'),
     bucket: needed(variables, 'MILLRACE_BUCKET', BUCKET, 'the name of a bucket of S3: 3 to 63 characters of a-z, 0-9, "." and "-"'),
     expressBuckets: expressBuckets(variables['MILLRACE_EXPRESS_BUCKETS']),
-    signingKey,
+    signingSecret,
     isPathStyle: Boolean(variables['AWS_ENDPOINT_URL'] ?? variables['AWS_ENDPOINT_URL_S3']),
   };
 }

@@ -53,7 +53,7 @@ export async function openChannelStorage(env: ChannelEnv, trace: ProcessTrace): 
       cipher: await loadNodeCiphers(),
       trace,
       metadata,
-      authority: createTokenAuthority(env.signingKey, env.rootToken),
+      authority: createTokenAuthority(env.signingSecret, env.rootToken),
       objects: new S3ObjectStore(standard),
       zones: sets.map(({ zones }) => zones),
     },

@@ -109,7 +109,8 @@ describe.skipIf(isMissing(missingDynamo(), missingMoto()))('a channel task', () 
     ['MILLRACE_TABLE', '', 'MILLRACE_TABLE is ""'],
     ['MILLRACE_BUCKET', 'Not A Bucket', 'MILLRACE_BUCKET is "Not A Bucket"'],
     ['MILLRACE_EXPRESS_BUCKETS', 'one--use1-az1--x-s3', 'three directory buckets'],
-    ['MILLRACE_SIGNING_KEY', '', 'MILLRACE_SIGNING_KEY is missing'],
+    ['MILLRACE_SIGNING_SECRET', '', 'MILLRACE_SIGNING_SECRET is missing'],
+    ['MILLRACE_SIGNING_SECRET', 'too short', 'at least 32 characters'],
     ['MILLRACE_TABLE', 'millrace-gone', 'millrace-gone'],
     ['MILLRACE_BUCKET', 'millrace-gone', 'millrace-gone'],
   ])('a bad %s ends it with 1 and names what is wrong, and no secret', async (name, value, message) => {

@@ -11,6 +11,7 @@ import {
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
+  hkdfSync,
   type KeyObject,
   randomBytes,
   timingSafeEqual,
@@ -24,6 +25,9 @@ import type { TokenAuthority } from '../../ports/token-authority.ts';
 const ALGORITHM = 'EdDSA';
 const TYPE = 'millrace-access';
 const ROOT_TOKEN_BYTES = 32;
+const ED25519_SEED_BYTES = 32;
+/** What stands before the seed of an Ed25519 key. */
+const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex');
 /** Beyond this nothing of ours goes. */
 const TOKEN_CHARS_MAX = 24 * 1024;
 const ENCODER = new TextEncoder();
@@ -60,15 +64,19 @@ export async function openTokenAuthority({ dir, root }: TokenAuthorityOptions): 
 }
 
 /**
- * The same without a folder: whoever starts the process has the keys and gives them to it.
+ * The same without a folder: whoever starts the process keeps a secret, and all that have it sign alike.
  *
- * @param signingKey an Ed25519 private key as a JWK; undefined where access is not checked: one that nobody else has
- * @throws StoreError `corrupt` when it is none
+ * @param secret at least 32 characters that nobody can guess; undefined where access is not checked: a key that nobody else has
  */
-export function createTokenAuthority(signingKey: string | undefined, rootToken: string | undefined): TokenAuthority {
-  const key = signingKey === undefined ? generateKeyPairSync('ed25519').privateKey : ed25519Key(signingKey);
-  if (key === undefined) throw refused('corrupt', 'the signing key is no Ed25519 private key in a JWK');
+export function createTokenAuthority(secret: string | undefined, rootToken: string | undefined): TokenAuthority {
+  const key = secret === undefined ? generateKeyPairSync('ed25519').privateKey : derivedKey(secret);
   return new JwsAuthority(key, rootToken === undefined ? undefined : hashOf(rootToken));
+}
+
+/** An Ed25519 private key is any 32 bytes (RFC 8032): here HKDF (RFC 5869) of the secret, in the form of PKCS #8 (RFC 8410). */
+function derivedKey(secret: string): KeyObject {
+  const seed = Buffer.from(hkdfSync('sha256', secret, '', 'millrace access tokens, signing key 1', ED25519_SEED_BYTES));
+  return createPrivateKey({ key: Buffer.concat([PKCS8_ED25519, seed]), format: 'der', type: 'pkcs8' });
 }
 
 class JwsAuthority implements TokenAuthority {
@@ -110,19 +118,13 @@ async function signingKey(file: string): Promise<KeyObject> {
   const text =
     (await textOf(file)) ??
     (await makeFile(file, `${JSON.stringify(generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }))}\n`));
-  const key = ed25519Key(text);
-  if (key !== undefined) return key;
-  throw refused('corrupt', `${file} holds no Ed25519 key; put it back from a copy, or remove it to revoke every access token`);
-}
-
-/** Undefined for anything else, which is never told: it may be a part of a key. */
-function ed25519Key(text: string): KeyObject | undefined {
   try {
     const key = createPrivateKey({ key: JSON.parse(text), format: 'jwk' });
-    return key.asymmetricKeyType === 'ed25519' ? key : undefined;
+    if (key.asymmetricKeyType === 'ed25519') return key;
   } catch {
-    return undefined;
+    // Told below, without what the file holds.
   }
+  throw refused('corrupt', `${file} holds no Ed25519 key; put it back from a copy, or remove it to revoke every access token`);
 }
 
 async function rootToken(file: string): Promise<{ readonly hash: Uint8Array; readonly made?: string }> {

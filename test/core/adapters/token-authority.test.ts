@@ -3,7 +3,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { CompactSign } from 'jose';
 import { describe, expect, test } from 'vitest';
-import { openTokenAuthority } from '#core/adapters/node/token-authority.ts';
+import { createTokenAuthority, openTokenAuthority } from '#core/adapters/node/token-authority.ts';
 import { temporaryFolder } from '#test/support/temporary-folder.ts';
 
 const CLAIMS = '{"v":1,"id":"é"}';
@@ -19,6 +19,16 @@ describe('tokens', () => {
     expect(await again.authority.verify(token)).toBe(CLAIMS);
     const other = await openTokenAuthority({ dir: await temporaryFolder(), root: undefined });
     expect(await other.authority.verify(token)).toBeUndefined();
+  });
+
+  test('all that have one secret sign alike, and nobody else', async () => {
+    const one = createTokenAuthority('a secret that nobody can guess, 1', 'root');
+    const token = await one.sign(CLAIMS);
+    const same = createTokenAuthority('a secret that nobody can guess, 1', 'root');
+    expect([await same.verify(token), same.isRoot('root'), same.isRoot('toor')]).toEqual([CLAIMS, true, false]);
+    for (const secret of ['a secret that nobody can guess, 2', undefined]) {
+      expect(await createTokenAuthority(secret, undefined).verify(token)).toBeUndefined();
+    }
   });
 
   test('a token that was changed anywhere is none', async () => {

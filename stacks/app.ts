@@ -1,0 +1,44 @@
+// The CDK app: one cell. Zones, size and all else come from the context (cdk.json, or `-c size=small`).
+
+import { App, aws_certificatemanager as acm, CfnOutput, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { Millrace } from './millrace.ts';
+import { SIZES, type SizeName } from './sizes.ts';
+import type { Zone, Zones } from './zones.ts';
+
+const app = new App({ analyticsReporting: false });
+const context = (name: string): string | undefined => app.node.tryGetContext(name) as string | undefined;
+
+/** `us-east-1a=use1-az4,us-east-1b=use1-az6,us-east-1c=use1-az5` */
+function zonesOf(text: string): Zones {
+  const zones = text.split(',').map((part): Zone => {
+    const [name = '', id = ''] = part.trim().split('=');
+    return { name, id };
+  });
+  // The construct says what is wrong with them.
+  return zones as unknown as Zones;
+}
+
+function sizeOf(name: string): SizeName {
+  if (name in SIZES) return name as SizeName;
+  throw new Error(`size is "${name}"; it must be one of ${Object.keys(SIZES).join(', ')}`);
+}
+
+const account = process.env['CDK_DEFAULT_ACCOUNT'] ?? context('account');
+const region = context('region') ?? process.env['CDK_DEFAULT_REGION'];
+const stack = new Stack(app, context('stack') ?? 'Millrace', {
+  description: 'Millrace: serverless stream storage',
+  env: { ...(account === undefined ? {} : { account }), ...(region === undefined ? {} : { region }) },
+});
+const certificate = context('certificate');
+const cell = new Millrace(stack, 'Cell', {
+  zones: zonesOf(context('zones') ?? ''),
+  size: sizeOf(context('size') ?? 'development'),
+  ...(certificate === undefined ? {} : { certificate: acm.Certificate.fromCertificateArn(stack, 'Certificate', certificate) }),
+  basinSuffixes: (context('basinSuffixes') ?? '').split(',').filter((suffix) => suffix !== ''),
+  removalPolicy: context('removal') === 'destroy' ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
+});
+new CfnOutput(stack, 'Endpoint', { value: cell.endpoint, description: 'Where clients reach it' });
+new CfnOutput(stack, 'RootTokenSecret', { value: cell.channels.rootToken.secretArn, description: 'Holds the root token' });
+
+Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

@@ -1,0 +1,52 @@
+// A whole cell as one construct: `new Millrace(stack, 'Streams', { zones })`.
+
+import { Annotations, type aws_certificatemanager as acm, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Construct } from 'constructs';
+import { ChannelService } from './channel-service.ts';
+import { Network } from './network.ts';
+import { Observability } from './observability.ts';
+import { SIZES, type SizeName } from './sizes.ts';
+import { Storage } from './storage.ts';
+import { checkZones, type Zones } from './zones.ts';
+
+export interface MillraceProps {
+  /** Three zones of the stack's region that have S3 Express, each with this account's name for it and its id. */
+  readonly zones: Zones;
+  /** How large the channel task is. Default: `development`. */
+  readonly size?: SizeName;
+  /** What the load balancer shows to clients. Default: none; it speaks plaintext on port 80, so records and tokens can be read on the way. */
+  readonly certificate?: acm.ICertificate;
+  /** Host names below which each basin has one of its own (`<basin>.<suffix>`). Default: none. */
+  readonly basinSuffixes?: readonly string[];
+  /** What becomes of records, metadata, secrets and logs when the construct goes. Default: they stay. */
+  readonly removalPolicy?: RemovalPolicy.RETAIN | RemovalPolicy.DESTROY;
+}
+
+export class Millrace extends Construct {
+  readonly network: Network;
+  readonly storage: Storage;
+  readonly channels: ChannelService;
+  readonly observability: Observability;
+
+  /** @throws Error that names the prop, and what it must be */
+  constructor(scope: Construct, id: string, props: MillraceProps) {
+    super(scope, id);
+    const { zones, certificate, basinSuffixes = [], removalPolicy = RemovalPolicy.RETAIN } = props;
+    for (const warning of checkZones(zones, Stack.of(this).region)) {
+      Annotations.of(this).addWarningV2('millrace:zone-without-express', warning);
+    }
+    const size = SIZES[props.size ?? 'development'];
+    this.network = new Network(this, 'Network', { zones, removalPolicy });
+    this.storage = new Storage(this, 'Storage', { zones, removalPolicy });
+    const { vpc } = this.network;
+    const { storage } = this;
+    this.channels = new ChannelService(this, 'Channels', { vpc, storage, size, certificate, basinSuffixes, removalPolicy });
+    this.observability = new Observability(this, 'Observability', { channels: this.channels, storage });
+  }
+
+  /** Where clients reach it, without a path. */
+  get endpoint(): string {
+    const { hasCertificate, loadBalancer } = this.channels;
+    return `${hasCertificate ? 'https' : 'http'}://${loadBalancer.loadBalancerDnsName}`;
+  }
+}

@@ -1,0 +1,20 @@
+// How large a cell's tasks are, by name. Prices are of us-east-1, on demand, a month, and of the hosts alone.
+
+export interface Size {
+  readonly instanceType: string;
+  /** Memory that the task may use; the rest is the host's. */
+  readonly taskMemoryMiB: number;
+  /** Records that may wait for offload, a storage class. They lie in memory, so they bound it. */
+  readonly backlogMib: number;
+}
+
+export const SIZES = {
+  /** To try it: about $12. */
+  development: { instanceType: 't4g.small', taskMemoryMiB: 1_400, backlogMib: 64 },
+  /** About $62 a task; 2 vCPU, 4 GiB, up to 12.5 Gbit/s. */
+  small: { instanceType: 'c7g.large', taskMemoryMiB: 3_200, backlogMib: 256 },
+  /** About $182 a task; 4 vCPU, 8 GiB, up to 40 Gbit/s. */
+  large: { instanceType: 'c7gn.xlarge', taskMemoryMiB: 7_000, backlogMib: 1_024 },
+} as const satisfies Record<string, Size>;
+
+export type SizeName = keyof typeof SIZES;

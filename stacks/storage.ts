@@ -1,0 +1,90 @@
+// What a cell keeps: the table, the bucket of segments and standard chunks, and a directory bucket in each of three zones.
+//
+// All of it stays when the stack goes, unless it was asked to go too. A directory bucket's name has a suffix of the stack's own: a
+// zone is never made again under the name of one that is gone.
+
+import {
+  Aws,
+  type CfnElement,
+  Duration,
+  aws_dynamodb as dynamodb,
+  Fn,
+  aws_iam as iam,
+  RemovalPolicy,
+  Stack,
+  aws_s3 as s3,
+  aws_s3express as s3express,
+} from 'aws-cdk-lib';
+import { Construct } from 'constructs';
+import { acknowledge } from './acknowledged.ts';
+import type { Zones } from './zones.ts';
+
+export interface StorageProps {
+  readonly zones: Zones;
+  readonly removalPolicy: RemovalPolicy;
+}
+
+/** How long what was deleted from the table can be brought back, and uploads that were given up stay. */
+const ABANDONED_UPLOADS = Duration.days(1);
+const TABLE_ACTIONS = ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'ConditionCheckItem'];
+
+export class Storage extends Construct {
+  readonly table: dynamodb.TableV2;
+  readonly bucket: s3.Bucket;
+  readonly expressBuckets: readonly s3express.CfnDirectoryBucket[];
+
+  constructor(scope: Construct, id: string, { zones, removalPolicy }: StorageProps) {
+    super(scope, id);
+    const isKept = removalPolicy !== RemovalPolicy.DESTROY;
+    this.table = new dynamodb.TableV2(this, 'Table', {
+      partitionKey: { name: 'p', type: dynamodb.AttributeType.STRING },
+      sortKey: { name: 's', type: dynamodb.AttributeType.STRING },
+      billing: dynamodb.Billing.onDemand(),
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: isKept,
+      removalPolicy,
+    });
+    this.bucket = new s3.Bucket(this, 'Bucket', {
+      blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
+      encryption: s3.BucketEncryption.S3_MANAGED,
+      enforceSSL: true,
+      objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      lifecycleRules: [{ abortIncompleteMultipartUploadAfter: ABANDONED_UPLOADS }],
+      removalPolicy,
+      autoDeleteObjects: !isKept,
+    });
+    acknowledge(this.bucket, { S1: 'Access logs of every chunk would cost more than the chunks; CloudTrail data events can be turned on' });
+    const suffix = Fn.select(0, Fn.split('-', Fn.select(2, Fn.split('/', Aws.STACK_ID))));
+    this.expressBuckets = zones.map((zone, i) => {
+      const bucket = new s3express.CfnDirectoryBucket(this, `Express${i + 1}`, {
+        bucketName: `millrace-${suffix}--${zone.id}--x-s3`,
+        locationName: zone.id,
+        dataRedundancy: 'SingleAvailabilityZone',
+        lifecycleConfiguration: {
+          rules: [{ status: 'Enabled', abortIncompleteMultipartUpload: { daysAfterInitiation: ABANDONED_UPLOADS.toDays() } }],
+        },
+      });
+      bucket.applyRemovalPolicy(removalPolicy);
+      return bucket;
+    });
+  }
+
+  /** What a channel task, or a job in its place, does with them. */
+  grantReadWrite(grantee: iam.IRole): void {
+    const bucketId = Stack.of(this).getLogicalId(this.bucket.node.defaultChild as CfnElement);
+    acknowledge(grantee, { [`IAM5[Resource::<${bucketId}.Arn>/*]`]: 'Every object of the bucket: it writes and deletes all of them' });
+    const grant = (actions: readonly string[], resources: readonly string[]): void => {
+      grantee.addToPrincipalPolicy(new iam.PolicyStatement({ actions: [...actions], resources: [...resources] }));
+    };
+    grant(
+      TABLE_ACTIONS.map((action) => `dynamodb:${action}`),
+      [this.table.tableArn],
+    );
+    grant(['s3:ListBucket'], [this.bucket.bucketArn]);
+    grant(['s3:GetObject', 's3:PutObject', 's3:DeleteObject'], [this.bucket.arnForObjects('*')]);
+    grant(
+      ['s3express:CreateSession'],
+      this.expressBuckets.map((bucket) => bucket.attrArn),
+    );
+  }
+}
