@@ -23,6 +23,9 @@ const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 /** <name>--<zone id>--x-s3: the zone's id stands in the bucket's name. */
 const DIRECTORY_BUCKET = /^[a-z0-9][a-z0-9-]*--([a-z0-9]+-az\d+)--x-s3$/;
 
+/** Where each look for work is a request that is paid for, jobs look less often than beside their own disk. */
+const EVERY_MS = { gc: 2_000, delete: 2_000, trim: 20_000, compact: 20_000, measure: 20_000, sweep: 300_000 };
+
 /** @throws SettingError naming the variable, and what it must be */
 export function readChannelEnv(variables: Variables): ChannelEnv {
   const { dataDir: _unused, ...common } = readEnv({ MILLRACE_AUTH: 'required', ...variables });
@@ -37,6 +40,7 @@ export function readChannelEnv(variables: Variables): ChannelEnv {
   }
   return {
     ...common,
+    config: { ...common.config, everyMs: { ...common.config.everyMs, ...EVERY_MS } },
     table: needed(variables, 'MILLRACE_TABLE', TABLE, 'the name of a table of DynamoDB: 3 to 255 letters, digits, "_", "." or "-"'),
     bucket: needed(variables, 'MILLRACE_BUCKET', BUCKET, 'the name of a bucket of S3: 3 to 63 characters of a-z, 0-9, "." and "-"'),
     expressBuckets: expressBuckets(variables['MILLRACE_EXPRESS_BUCKETS']),
