@@ -14,9 +14,10 @@ import { channelId, type LogId, logName, type Position, type StreamId, streamId,
 import type { Retention } from '#core/model/stream-config.ts';
 import type { CommitResult, Item, Key, Write } from '#core/ports/metadata-store.ts';
 import { tellsSecrets } from './bodies.ts';
+import type { DirectCheck } from './checks.ts';
 import type { Situations } from './situations.ts';
 
-export type Report = (check: string, message: string) => void;
+export type Report = (check: DirectCheck, message: string) => void;
 
 /** What a name stands for; without an id it is free. */
 export interface Named {

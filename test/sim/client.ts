@@ -6,6 +6,7 @@ import { StoreError } from '#core/model/errors.ts';
 import type { SeqNum } from '#core/model/ids.ts';
 import type { ReadBatch } from '#core/model/read.ts';
 import type { Aside } from './aside/side-calls.ts';
+import type { Report } from './audit.ts';
 import { appended, encodeBatch, plainCount, type RecordToAppend, recordsOf } from './bodies.ts';
 import type { Catalog } from './catalog.ts';
 import type { Cluster } from './cluster.ts';
@@ -46,9 +47,9 @@ export interface ClientWorld {
   readonly backlogBytesMax: number;
   /** Told of every acknowledgement at the moment at which it is given. */
   readonly acknowledged: (stream: string, start: number) => void;
-  readonly fail: (check: string, message: string) => void;
   readonly catalog: Catalog;
   readonly aside: Aside;
+  readonly fail: Report;
 }
 
 /** Codes of failures that say: ask somebody else, later. */
@@ -67,7 +68,7 @@ export class Client {
     this.id = id;
     this.#world = world;
     this.#dice = dice;
-    this.patienceMs = dice.range(1_500, 5_000);
+    this.patienceMs = dice.range(1_000, 4_000);
   }
 
   get dice(): Dice {

@@ -1,5 +1,6 @@
 // Looks, all the time, whether the processes keep their promises (pledges.ts) in time. What a process sleeps does not count.
 
+import type { Report } from './audit.ts';
 import type { Cluster } from './cluster.ts';
 import type { Pledge } from './pledges.ts';
 import type { Process } from './process.ts';
@@ -21,11 +22,11 @@ interface Seen {
 export class Promptness {
   readonly #cluster: Cluster;
   readonly #now: () => number;
-  readonly #fail: (check: string, message: string) => void;
+  readonly #fail: Report;
   readonly #seen = new Map<Process, Seen>();
   #healedAt = Number.POSITIVE_INFINITY;
 
-  constructor(cluster: Cluster, now: () => number, fail: (check: string, message: string) => void) {
+  constructor(cluster: Cluster, now: () => number, fail: Report) {
     this.#cluster = cluster;
     this.#now = now;
     this.#fail = fail;

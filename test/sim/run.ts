@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly without?: readonly FaultKind[];
   /** The history is recorded and not judged: for who judges it in another way. */
   readonly isUnjudged?: boolean;
+  /** For planted bugs: the product's own alarm is no failure, and what it warned of must show by itself. */
+  readonly ignoresAlarms?: boolean;
   readonly log?: (line: string) => void;
 }
 
@@ -52,6 +54,7 @@ export async function run(seed: number, options: RunOptions = {}): Promise<RunRe
   const world = new World(seed, {
     operationsMax: options.operationsMax ?? OPERATIONS_DEFAULT,
     without: new Set(options.without ?? []),
+    ignoresAlarms: options.ignoresAlarms ?? false,
     log: options.log,
   });
   const onRejection = (error: unknown): void =>

@@ -8,6 +8,7 @@ import type { Aside } from './aside/side-calls.ts';
 import { Audit } from './audit.ts';
 import { Bounds } from './bounds.ts';
 import { Catalog } from './catalog.ts';
+import type { CheckName } from './checks.ts';
 import type { ClientWorld } from './client.ts';
 import { Cluster } from './cluster.ts';
 import { EventLoop } from './event-loop.ts';
@@ -33,7 +34,7 @@ const BOUNDS_EVERY_MS = 50;
 
 export interface Failure {
   /** What was found wrong, as a stable name. */
-  readonly check: string;
+  readonly check: CheckName;
   readonly message: string;
   /** Virtual time, milliseconds. */
   readonly at: number;
@@ -42,6 +43,8 @@ export interface Failure {
 export interface WorldOptions {
   readonly operationsMax: number;
   readonly without: ReadonlySet<FaultKind>;
+  /** What the product says of committed data that is lost counts for nothing: the run goes on. */
+  readonly ignoresAlarms?: boolean;
   /** Told everything that happens, in words. */
   readonly log?: ((line: string) => void) | undefined;
 }
@@ -117,10 +120,12 @@ export class World {
   readonly dice: Dice;
   readonly catalog: Catalog;
   readonly aside: Aside;
+  readonly #ignoresAlarms: boolean;
   readonly #log: ((line: string) => void) | undefined;
 
   constructor(seed: number, options: WorldOptions) {
     this.dice = new Dice(`seed ${seed}`);
+    this.#ignoresAlarms = options.ignoresAlarms ?? false;
     this.#log = options.log;
     this.drawn = draw(this.dice, options);
     const { config, kind, faults, workload, tasksCount } = this.drawn;
@@ -206,7 +211,7 @@ export class World {
     this.aside.brief.onSealing = () => this.workload.meetSeal();
   }
 
-  fail(check: string, message: string): void {
+  fail(check: CheckName, message: string): void {
     this.failures.push({ check, message, at: this.loop.now });
     this.note(`FAILURE ${check}: ${message}`);
   }
@@ -242,7 +247,7 @@ export class World {
     if (name === 'takeover.claimed') this.promptness.stalled(process, 'none');
     if (name === 'takeover.published') this.#published(process);
     if (fields?.['code'] === 'corrupt' && this.objects.explains(told)) situations.count('flipped segment refused');
-    else if (fields?.['code'] === 'corrupt') this.fail('corrupt', `${process.name} ${name}: ${told}`);
+    else if (fields?.['code'] === 'corrupt' && !this.#ignoresAlarms) this.fail('corrupt', `${process.name} ${name}: ${told}`);
     const adopted = name === 'takeover.published' ? Number(fields?.['adopted']) : 0;
     if (adopted > this.drawn.kind.windowMax) this.fail('bound', `${process.name} adopted ${adopted} chunks, more than a window`);
   }

@@ -4,12 +4,13 @@ import { readFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { CheckName } from '../checks.ts';
 import { BUGS, INVARIANTS_OFF } from './bugs.ts';
-import { bestOf, knownSeeds } from './hunt.ts';
+import { bestOf, countsOf, knownSeeds } from './hunt.ts';
 import { changedSources } from './loader.ts';
 import { edited } from './planted-bug.ts';
 import { type Played, playAll } from './players.ts';
-import { caught } from './verdict.ts';
+import { caught, type Finder } from './verdict.ts';
 import type { Task } from './worker.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../../..');
@@ -41,19 +42,51 @@ describe('the list', () => {
 });
 
 describe('the verdict', () => {
-  const failing = (check: string, message = 'm') => caught({ failures: [{ check, message, at: 0 }] }, {});
+  const finderOf = (check: CheckName, isChecked: boolean, message = 'm', bug = {}) =>
+    caught({ failures: [{ check, message, at: 0 }] }, bug, isChecked)?.finder;
 
-  test('a crash of anything but an invariant, a stuck run, and a search that gave up catch nothing', () => {
-    expect(failing('crash', 'TypeError: x is not a function')).toBeUndefined();
-    expect(failing('liveness')).toBeUndefined();
-    expect(failing('history/search-gave-up')).toBeUndefined();
-    expect(failing('crash', 'InvariantError: C1: …')?.finder).toBe('invariant');
-    expect(failing('history/read-gap')?.finder).toBe('history');
-    expect(failing('chunk-kept')?.finder).toBe('direct');
+  test.each([true, false])('histories and direct checks find, invariants on: %s', (isChecked) => {
+    expect(finderOf('history/read-gap', isChecked)).toBe('history');
+    expect(finderOf('chunk-kept', isChecked)).toBe('direct');
   });
 
-  test('a stuck run catches a bug that does no other harm', () => {
-    expect(caught({ failures: [{ check: 'liveness', message: 'm', at: 0 }] }, { onlyStalls: true })?.finder).toBe('stuck');
+  test('what the product says by itself finds only where its invariants are on', () => {
+    for (const [check, message] of [
+      ['corrupt', 'm'],
+      ['crash', 'InvariantError: C1: …'],
+    ] as const) {
+      expect(finderOf(check, true, message)).toBe('product');
+      expect(finderOf(check, false, message)).toBeUndefined();
+    }
+  });
+
+  test.each(['hang', 'liveness', 'unkept'] as const)('%s finds only a bug that does no other harm', (check) => {
+    expect(finderOf(check, false)).toBeUndefined();
+    expect(finderOf(check, true)).toBeUndefined();
+    expect(finderOf(check, false, 'm', { onlyStalls: true })).toBe('hang');
+  });
+
+  test('a crash of anything but an invariant, a run that is not deterministic, and a search that gave up find nothing', () => {
+    for (const check of ['crash', 'scenario', 'determinism', 'thrown', 'history/search-gave-up'] as const) {
+      expect(finderOf(check, true, 'TypeError: x is not a function'), check).toBeUndefined();
+    }
+  });
+
+  test('what counts is found beside what does not', () => {
+    const alarm = { check: 'corrupt', message: 'm', at: 0 } as const;
+    const lost = { check: 'history/lost-append', message: 'm', at: 1 } as const;
+    expect(caught({ failures: [alarm, lost] }, {}, false)?.finder).toBe('history');
+  });
+
+  test('the counts say what found how many', () => {
+    const played = (isChecked: boolean, finder?: Finder): Played => ({
+      task: { bug: 'any', isChecked, seeds: [1] },
+      ended: [{ kind: 'ended', task: 0, seed: 1, ...(finder === undefined ? {} : { catch: { finder, what: 'w' } }) }],
+      hung: [],
+    });
+    const all = [played(false, 'history'), played(false), played(false, 'direct'), played(true, 'product'), played(true, 'hang')];
+    expect(countsOf(all, false, 3)).toContain('2 of 3 (by histories 1, by direct checks 1, by a hang 0, by the product itself 0)');
+    expect(countsOf(all, true, 3)).toContain('2 of 3 (by histories 0, by direct checks 0, by a hang 1, by the product itself 1)');
   });
 });
 
@@ -66,7 +99,7 @@ describe('known seeds', () => {
   const tasks = BUGS.flatMap(({ name }): Task[] =>
     [false, true].flatMap((isChecked) => {
       const found = known[name]?.[isChecked ? 'checked' : 'unchecked'];
-      return found === undefined ? [] : [{ bug: name, isChecked, seeds: [found.seed, ...SPARE_SEEDS], afterAlarm: 0 }];
+      return found === undefined ? [] : [{ bug: name, isChecked, seeds: [found.seed, ...SPARE_SEEDS] }];
     }),
   );
 
