@@ -81,8 +81,16 @@ const AMBUSHES: ReadonlySet<string> = new Set([
   'sweep.object.deleted',
 ]);
 
-/** Kinds that exist in most runs: without them there is hardly a takeover. */
-const COMMON: ReadonlySet<FaultKind> = new Set(['kill', 'freeze', 'ambush']);
+/**
+ * Kinds that exist in most runs, and in how many of them: without the first three there is hardly a takeover, and where every answer
+ * arrives hardly a call ends unknown.
+ */
+const COMMON: ReadonlyMap<FaultKind, number> = new Map([
+  ['kill', 0.85],
+  ['freeze', 0.8],
+  ['ambush', 0.8],
+  ['client-losses', 0.6],
+]);
 
 /** Frozen or suspended, a process sleeps at most this long. */
 export const SLEEP_MS_MAX = 5_000;
@@ -102,7 +110,7 @@ export function drawFaults(dice: Dice, without: ReadonlySet<FaultKind>): FaultPl
   const times = {} as Record<FaultKind, number>;
   for (const kind of FAULT_KINDS) {
     const own = dice.fork(kind);
-    const exists = own.chance(COMMON.has(kind) ? 0.75 : share);
+    const exists = own.chance(COMMON.get(kind) ?? share);
     times[kind] = own.between(2, 9);
     if (exists && !without.has(kind)) kinds.add(kind);
   }
@@ -153,7 +161,7 @@ export class Nemesis {
     this.#constant('duplicates', (dice) => this.#set({ duplicated: dice.range(0.005, 0.08), duplicateMsMax: dice.range(10, 8_000) }));
     this.#constant('ghosts', (dice) => this.#set({ ghosts: dice.range(0.2, 1), ghostMsMax: dice.range(50, 8_000) }));
     this.#constant('client-losses', (dice) => {
-      this.clientLosses = dice.range(0.02, 0.12);
+      this.clientLosses = dice.range(0.03, 0.17);
     });
     this.#constant('ambush', (dice) => {
       const share = dice.range(0.02, 0.25);

@@ -2,19 +2,19 @@
 
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { printHistory } from './checkers/print.ts';
+import { explained } from './explain.ts';
 import { FAULT_KINDS, type FaultKind } from './faults.ts';
+import { isCampaign, neverReached, shortfalls } from './goals.ts';
 import { hunt } from './planted/hunt.ts';
 import { runSeeds, type Totals } from './pool.ts';
 import { OPERATIONS_DEFAULT, type RunOptions, type RunReport, run } from './run.ts';
 import { shrink } from './shrink.ts';
-import { SITUATIONS } from './situations.ts';
+import { SITUATIONS, type Situation } from './situations.ts';
 
 const USAGE =
   'usage: npm run sim -- [--seed N] [--seeds K | --for 10m] [--repeat] [--jobs J] [--operations M] [--without kind,kind] [--verbose]\n' +
   '       npm run sim -- --planted [--name BUG]… [--seeds K] [--first N] [--jobs J] [--save]';
 const SHRINK_RUNS_MAX = 60;
-const CALLS_SHOWN_MAX = 80;
 const PROGRESS_EVERY_MS = 5_000;
 
 interface Options {
@@ -103,20 +103,20 @@ function printFigures({ figures }: RunReport): void {
 }
 
 function percent(share: number): string {
-  return `${(100 * share).toFixed(0)} %`;
+  return `${(100 * share).toFixed(1)} %`;
 }
 
-function printFailure(report: RunReport): void {
-  for (const { check, message, at } of report.failures.slice(0, 4)) console.log(`  ${check} at ${at.toFixed(1)} ms: ${message}`);
-  const violation = report.violations[0];
-  if (violation === undefined) return;
-  const own = report.history.filter(({ operation }) => operation.stream === violation.stream);
-  const shown = own.length <= CALLS_SHOWN_MAX ? own : violation.calls;
-  console.log(`  ${shown.length} of the ${own.length} calls on ${violation.stream}; those that contradict each other are marked:`);
-  console.log(printHistory(shown, violation.calls));
-}
-
+/** Plays the seed again and shrinks it. A run that throws is told with its seed, too: nothing else would lead back to it. */
 async function explain(seed: number, options: Options): Promise<void> {
+  try {
+    await shrinkAndTell(seed, options);
+  } catch (error) {
+    console.log(`  seed ${seed} throws: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    console.log(`  to see it: ${command(seed, options.run.operationsMax ?? OPERATIONS_DEFAULT, options.run.without ?? [])} --verbose`);
+  }
+}
+
+async function shrinkAndTell(seed: number, options: Options): Promise<void> {
   const failed = await run(seed, options.run);
   printDrawn(failed);
   if (failed.failures.length === 0) {
@@ -127,7 +127,7 @@ async function explain(seed: number, options: Options): Promise<void> {
   const kinds = [...shrunk.report.drawn.faults.kinds].join(', ');
   console.log(`  shrunk by ${shrunk.runs} runs to ${shrunk.operationsMax} operations and the faults ${kinds === '' ? '(none)' : kinds}:`);
   printFigures(shrunk.report);
-  printFailure(shrunk.report);
+  console.log(explained(shrunk.report));
   console.log(`  to see it: ${command(seed, shrunk.operationsMax, shrunk.without)} --verbose`);
 }
 
@@ -140,11 +140,26 @@ function printTotals(totals: Totals, seconds: number): void {
       `${average(figures.takeovers)} takeovers, ${average(figures.nonEmptyWindows)} with a non-empty window, ` +
       `${average(figures.adoptedChunks)} chunks adopted`,
   );
+  printSituations(situations);
+}
+
+function printSituations(reached: ReadonlyMap<Situation, number>): void {
   for (const situation of SITUATIONS) {
-    const count = situations.get(situation);
+    const count = reached.get(situation);
     if (count !== undefined) console.log(`  ${String(count).padStart(8)} × ${situation}`);
   }
-  for (const situation of SITUATIONS) if (!situations.has(situation)) console.log(`  NEVER REACHED: ${situation}`);
+}
+
+/** Says what was not reached. @returns whether that is a failure */
+function isWanting({ seeds, figures, situations }: Totals, options: Options): boolean {
+  const wanting = [
+    ...shortfalls({ seeds, ...figures }).map((shortfall) => `TOO LITTLE: ${shortfall}`),
+    ...neverReached(situations).map((situation) => `NEVER REACHED: ${situation}`),
+  ];
+  const isFailure = wanting.length > 0 && isCampaign(seeds, options.run);
+  for (const line of wanting) console.log(`  ${line}`);
+  if (wanting.length > 0) console.log(isFailure ? 'FAILED: what was not reached was not tested' : '  (no failure in so few or such runs)');
+  return isFailure;
 }
 
 async function runMany(options: Options): Promise<number> {
@@ -168,17 +183,29 @@ async function runMany(options: Options): Promise<number> {
     },
   });
   printTotals(totals, (performance.now() - startedAt) / 1_000);
+  const wanting = isWanting(totals, options);
   const [worst] = totals.failed.toSorted((a, b) => a.seed - b.seed);
-  if (worst === undefined) return 0;
+  if (worst === undefined) return wanting ? 1 : 0;
   await explain(worst.seed, options);
   console.log(`failed: ${totals.failed.map(({ seed }) => seed).join(' ')}`);
   return 1;
 }
 
 async function runOne(options: Options): Promise<number> {
+  try {
+    return await playOne(options);
+  } catch (error) {
+    console.log(`seed ${options.seed} throws: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    return 1;
+  }
+}
+
+async function playOne(options: Options): Promise<number> {
   const report = await run(options.seed, { ...options.run, ...(options.isVerbose ? { log: (line: string) => console.log(line) } : {}) });
   printDrawn(report);
   printFigures(report);
+  printSituations(report.situations);
+  for (const situation of neverReached(report.situations)) console.log(`  not reached: ${situation}`);
   console.log(`  fingerprint ${report.fingerprint}`);
   const again = options.isRepeated ? await run(options.seed, options.run) : report;
   if (again.fingerprint !== report.fingerprint) console.log(`  NOT DETERMINISTIC: then ${again.fingerprint}`);
@@ -186,7 +213,7 @@ async function runOne(options: Options): Promise<number> {
     console.log(`  passed`);
     return again.fingerprint === report.fingerprint ? 0 : 1;
   }
-  printFailure(report);
+  console.log(explained(report));
   if (!options.isVerbose) await explain(options.seed, options);
   return 1;
 }

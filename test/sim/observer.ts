@@ -30,6 +30,8 @@ export class Observer {
   /** Who claimed the epoch that M is in. */
   #claimer: Process | undefined;
   readonly #recovering = new Set<Process>();
+  /** Channels that were published once. */
+  readonly #owned = new Set<string>();
   #pendingNamedBy: Process | undefined;
   /** The newest epoch that is known to be published. */
   epoch = 0;
@@ -54,8 +56,8 @@ export class Observer {
       case 'takeover.published':
         this.#recovering.delete(process);
         process.epoch = Number(fields['epoch'] ?? 0);
+        this.#published(String(fields['channel']), Number(fields['adopted'] ?? 0));
         this.epoch = Math.max(this.epoch, process.epoch);
-        this.#published(Number(fields['adopted'] ?? 0));
         return;
       case 'channel.error':
         if (this.#recovering.delete(process)) this.#situations.count('takeover given up and begun again');
@@ -73,7 +75,12 @@ export class Observer {
     }
   }
 
-  #published(adopted: number): void {
+  /** Whoever is the first to own a channel takes it over from nobody. */
+  #published(channel: string, adopted: number): void {
+    if (!this.#owned.has(channel)) {
+      this.#owned.add(channel);
+      return;
+    }
     this.takeovers += 1;
     this.#situations.count('takeover');
     if (adopted === 0) return;

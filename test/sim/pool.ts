@@ -27,12 +27,14 @@ export async function runSeeds(options: PoolOptions): Promise<Totals> {
   let begun = 0;
   const serve = (worker: Worker): Promise<void> =>
     new Promise((resolve, reject) => {
+      let seed = options.first;
       const next = (): void => {
         if (!options.goesOn(begun)) {
           resolve();
           return;
         }
-        const task: Task = { seed: options.first + begun, options: options.run, isRepeated: options.isRepeated };
+        seed = options.first + begun;
+        const task: Task = { seed, options: options.run, isRepeated: options.isRepeated };
         begun += 1;
         worker.postMessage(task);
       };
@@ -41,7 +43,7 @@ export async function runSeeds(options: PoolOptions): Promise<Totals> {
         options.onDone(done, totals);
         next();
       });
-      worker.on('error', reject);
+      worker.on('error', (error) => reject(new Error(`a thread ended with seed ${seed}`, { cause: error })));
       next();
     });
   const workers = Array.from({ length: options.jobs }, () => new Worker(new URL('./worker.ts', import.meta.url)));
