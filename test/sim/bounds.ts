@@ -1,7 +1,7 @@
 // Looks whether every queue of a process keeps its bound, and, at the end, whether all of them have emptied.
 
 import type { CellConfig, ChunkStoreKind } from '#core/cell/config.ts';
-import type { Audit } from './audit.ts';
+import type { Audit, Report } from './audit.ts';
 import type { Process } from './process.ts';
 import type { Situations } from './situations.ts';
 
@@ -16,15 +16,9 @@ export class Bounds {
   readonly #kind: ChunkStoreKind;
   readonly #audit: Audit;
   readonly #situations: Situations;
-  readonly #fail: (check: string, message: string) => void;
+  readonly #fail: Report;
 
-  constructor(
-    config: CellConfig,
-    kind: ChunkStoreKind,
-    audit: Audit,
-    situations: Situations,
-    fail: (check: string, message: string) => void,
-  ) {
+  constructor(config: CellConfig, kind: ChunkStoreKind, audit: Audit, situations: Situations, fail: Report) {
     this.#config = config;
     this.#kind = kind;
     this.#audit = audit;

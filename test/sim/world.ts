@@ -5,7 +5,7 @@ import { Aged } from './aside/aged.ts';
 import { Brief } from './aside/brief.ts';
 import { Moods } from './aside/moods.ts';
 import type { Aside } from './aside/side-calls.ts';
-import { Audit } from './audit.ts';
+import { Audit, type Report } from './audit.ts';
 import { Bounds } from './bounds.ts';
 import { Catalog } from './catalog.ts';
 import type { CheckName } from './checks.ts';
@@ -177,7 +177,7 @@ export class World {
       faults,
       workload.durationMs,
     );
-    const report = (check: string, message: string): void => this.fail(check, message);
+    const report: Report = (check, message) => this.fail(check, message);
     const ledger = new Ledger(this.audit, kind.writeQuorum, report);
     const clock = {
       wall: () => START_MS + this.loop.now,
