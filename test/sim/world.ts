@@ -1,6 +1,7 @@
 // One run: everything that a seed decides, built and put together; the safety phase, the liveness phase, and the verdict.
 
 import { type CellConfig, type ChunkStoreKind, DEFAULT_CELL_CONFIG } from '#core/cell/config.ts';
+import { StoreError } from '#core/model/errors.ts';
 import { Aged } from './aside/aged.ts';
 import { Brief } from './aside/brief.ts';
 import { Moods } from './aside/moods.ts';
@@ -149,8 +150,7 @@ export class World {
       config,
       kind,
       traced: (process, name, fields) => this.#traced(process, name, fields),
-      crashed: (process, error) =>
-        this.fail('crash', `${process.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+      crashed: (process, error) => this.#crashed(process, error),
       asked: (process) => this.bounds.look(process),
       unkept: (process, what) => this.fail('unkept', `${process.name} has drained, and leaves without an answer ${what}`),
     };
@@ -229,6 +229,12 @@ export class World {
 
   #published(successor: Process): void {
     for (const other of this.cluster.processes) if (other !== successor && other.isOwner) this.workload.haunt(other, successor);
+  }
+
+  #crashed(process: Process, error: unknown): void {
+    // A process that ends as it finds committed data gone raises an alarm, too.
+    if (this.#ignoresAlarms && error instanceof StoreError && error.code === 'corrupt') return;
+    this.fail('crash', `${process.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   }
 
   #traced(process: Process, name: string, fields: Parameters<Surroundings['traced']>[2]): void {
