@@ -67,6 +67,7 @@
 #define R 2
 #endif
 
+#include "holds.pml"
 #include "chunk-log/zones.pml"
 #include "chunk-log/state.pml"
 #include "chunk-log/promises.pml"

@@ -9,6 +9,8 @@
  * M's version and lease counter matter only by whether they are what somebody saw: a bit each, for each claimant.
  */
 
+#include "holds.pml"
+
 #ifndef OWNERS
 #define OWNERS 3
 #endif
@@ -107,16 +109,16 @@ inline seal(end) {
   limit[openLog] = end;
   commit[me] = end; assigned[me] = end;
   statement_stays_true = (end >= stated);
-  assert(statement_stays_true)
+  HOLDS(statement_stays_true)
 }
 
 inline state() {
   printf("owner %d says that the tail is %d\n", me, KNOWN);
   statement_is_current = (KNOWN >= acknowledged);
-  assert(statement_is_current);
+  HOLDS(statement_is_current);
 #ifndef BUG
   only_the_owner_states = (epoch == me);
-  assert(only_the_owner_states);
+  HOLDS(only_the_owner_states);
 #endif
   if :: KNOWN > stated -> stated = KNOWN :: else fi
 }

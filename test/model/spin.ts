@@ -78,7 +78,9 @@ export function parse(output: string): Omit<Outcome, 'seconds' | 'schedule'> {
   const errors = number(/errors: (\d+)/);
   const states = number(/(\d+) states, stored/);
   const isWhole = !/max search depth too small|reached -DMEMLIM|out of memory|Search not completed/.test(output);
-  const broken = /assertion violated +(.*?) \(at depth/.exec(output)?.[1];
+  const said = /assertion violated +(.*?) \(at depth/.exec(output)?.[1];
+  // Where one promise alone is looked at, the assertion is that it is another one, or holds.
+  const broken = said === undefined ? undefined : (/\|\|\s*(\w+)\)*$/.exec(said)?.[1] ?? said);
   if (Number.isNaN(errors) || Number.isNaN(states) || errors > 0 !== (broken !== undefined) || (errors === 0 && !isWhole)) {
     throw new Error(`the search came to no end:\n${output.slice(0, 4_000)}`);
   }

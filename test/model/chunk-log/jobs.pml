@@ -28,7 +28,7 @@ inline apply(stream) {
     n = SEQ(x);
     if
     :: BY(x) != 0 && STREAM(x) == stream && n == offloaded[stream] ->
-      what_M_names_is_readable = READABLE(pendingLog, i); assert(what_M_names_is_readable);
+      what_M_names_is_readable = READABLE(pendingLog, i); HOLDS(what_M_names_is_readable);
       x = content[AT(pendingLog, i)];
       tell(x); offloaded[stream] = n + 1
     :: BY(x) != 0 && STREAM(x) == stream && n > offloaded[stream] -> REFUSED()

@@ -20,7 +20,7 @@ inline canon() {
 inline tell(record) {
   x = record;
   one_payload_for_a_place = (told[STREAM(x) * SEQS + SEQ(x)] == 0 || told[STREAM(x) * SEQS + SEQ(x)] == BY(x));
-  assert(one_payload_for_a_place);
+  HOLDS(one_payload_for_a_place);
   told[STREAM(x) * SEQS + SEQ(x)] = BY(x)
 }
 
@@ -29,17 +29,17 @@ inline view_log(e, upTo) {
   do
   :: i < upTo ->
     what_M_names_is_readable = READABLE(e, i);
-    assert(what_M_names_is_readable);
+    HOLDS(what_M_names_is_readable);
     x = content[AT(e, i)];
     s = STREAM(x); n = SEQ(x);
     if
     :: BY(x) == 0                /* holds no record */
-    :: BY(x) != 0 && n < offloaded[s] -> one_payload_for_a_place = (told[s * SEQS + n] == BY(x)); assert(one_payload_for_a_place)
+    :: BY(x) != 0 && n < offloaded[s] -> one_payload_for_a_place = (told[s * SEQS + n] == BY(x)); HOLDS(one_payload_for_a_place)
     :: BY(x) != 0 && n >= offloaded[s] ->
       each_once_and_in_order = (n == view[s]);
-      assert(each_once_and_in_order);
+      HOLDS(each_once_and_in_order);
       acknowledged_is_kept = (told[s * SEQS + n] == 0 || told[s * SEQS + n] == BY(x));
-      assert(acknowledged_is_kept);
+      HOLDS(acknowledged_is_kept);
       view[s] = n + 1
     fi;
     i++
@@ -70,7 +70,7 @@ inline check() {
   :: s < STREAMS ->
     n = view[s];
     do
-    :: n < SEQS -> acknowledged_is_kept = (told[s * SEQS + n] == 0); assert(acknowledged_is_kept); n++
+    :: n < SEQS -> acknowledged_is_kept = (told[s * SEQS + n] == 0); HOLDS(acknowledged_is_kept); n++
     :: else -> break
     od;
     s++
@@ -111,6 +111,6 @@ inline changed() { i = 0; do :: i <= EPOCHS -> unchanged[i] = 0; i++ :: else -> 
 #define ALARM() stage[me] = GONE
 #define REFUSED() skip
 #else
-#define REFUSED() offload_applies = 0; assert(offload_applies)
-#define ALARM() never_an_alarm = 0; assert(never_an_alarm)
+#define REFUSED() offload_applies = 0; HOLDS(offload_applies)
+#define ALARM() never_an_alarm = 0; HOLDS(never_an_alarm)
 #endif

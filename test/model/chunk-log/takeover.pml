@@ -204,7 +204,7 @@ inline rewrite() {
   printf("owner %d has replayed: log %d ends at %d, its last seal is at %d\n", me, from[me], c[me], at[me]);
   adopted[me] = at[me] - c[me];
   at_most_a_window_is_adopted = (adopted[me] <= P);
-  assert(at_most_a_window_is_adopted);
+  HOLDS(at_most_a_window_is_adopted);
   SITUATION(whole_window_adopted, adopted[me] == P);
   SITUATION(adopted_after_a_takeover_that_died, me == 3 && from[me] == 1 && adopted[me] > 0);
   i = 0;
@@ -263,7 +263,7 @@ inline publish() {
 #endif
   sealedAt[from[me]] = at[me];
   a_log_ends_beyond_what_is_offloaded = (end[from[me]] >= base[from[me]] && (pendingLog != from[me] || end[from[me]] >= pendingTo));
-  assert(a_log_ends_beyond_what_is_offloaded);
+  HOLDS(a_log_ends_beyond_what_is_offloaded);
   openLog = me;
   listed = listed | (1 << me);
   isActive = 1;

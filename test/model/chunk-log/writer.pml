@@ -94,7 +94,7 @@ inline committed() {
     printf("owner %d answers: the tail is %d\n", me, committedTail[me]);
     statement_is_current = (committedTail[me] >= asked[me] - 1);
     SITUATION(zombie_answers_by_a_barrier, openLog > me);
-    assert(statement_is_current);
+    HOLDS(statement_is_current);
     asked[me] = 255; barrier[me] = 0
   :: else
   fi;
