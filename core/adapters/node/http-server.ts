@@ -32,12 +32,14 @@ export interface HttpServerOptions {
 }
 
 export interface HttpServer {
-  /** Resolves with the port, once connections are taken. */
+  /** Resolves with the port, once connections are taken. Where it fails, it may be tried again. */
   listen(port: number, host: string): Promise<number>;
   readonly connectionsCount: number;
   /** For handshakes from now on. @throws Error when it cannot be used; then nothing changes. */
   replaceCertificate(certificate: Certificate): void;
-  /** Takes no new connection, and lets those that are there go once their requests are answered. */
+  /** Takes no new connection, and tells clients to take another one for their next requests; those that come all the same are served. */
+  retire(): void;
+  /** The same, and lets connections go once what is under way is answered. */
   drain(): void;
   /** Closes whatever is left. */
   close(): Promise<void>;
@@ -84,12 +86,17 @@ class SharedPortServer implements HttpServer {
 
   listen(port: number, host: string): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ port, host, backlog: 1_024 }, () => {
-        this.#server.off('error', reject);
+      const onError = (error: Error): void => {
+        this.#server.off('listening', onListening);
+        reject(error);
+      };
+      const onListening = (): void => {
+        this.#server.off('error', onError);
         const address = this.#server.address();
         resolve(typeof address === 'object' && address !== null ? address.port : port);
-      });
+      };
+      this.#server.once('error', onError).once('listening', onListening);
+      this.#server.listen({ port, host, backlog: 1_024 });
     });
   }
 
@@ -98,8 +105,14 @@ class SharedPortServer implements HttpServer {
     this.#tls.replace(certificate);
   }
 
-  drain(): void {
+  retire(): void {
     this.#server.close();
+    this.#http1.retire();
+    this.#http2.retire();
+  }
+
+  drain(): void {
+    this.retire();
     this.#http1.drain();
     this.#http2.drain();
   }

@@ -1,11 +1,12 @@
 // One port, two protocols, and connections that misbehave.
 
+import { once } from 'node:events';
 import { request as http1Request } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { createHttpServer, type HttpServer, type HttpServerOptions } from '#core/adapters/node/http-server.ts';
-import { FLAG, FRAME, H2_PREFACE, h2Frame, h2Frames, h2Settings, type SeenFrame } from '#test/support/h2-frames.ts';
+import { FLAG, FRAME, H2_PREFACE, h2Frame, h2Frames, h2Request, h2Settings, type SeenFrame } from '#test/support/h2-frames.ts';
 
 let server: HttpServer;
 let port = 0;
@@ -211,6 +212,42 @@ describe('the shared port', () => {
     client.destroy();
     half.socket.end();
     idle.socket.end();
+    await expect.poll(() => server.connectionsCount).toBe(0);
+  });
+
+  test('once retired it takes no new connection, serves those that are there, and tells their clients to take another one', async () => {
+    await start();
+    const http1 = await open();
+    const client = connectHttp2(`http://127.0.0.1:${port}`);
+    onTestFinished(() => client.destroy());
+    const goaways: number[][] = [];
+    client.on('goaway', (code: number, lastStreamId: number) => goaways.push([code, lastStreamId]));
+    await once(client, 'remoteSettings');
+    await expect.poll(() => server.connectionsCount).toBe(2);
+    server.retire();
+    await expect(getHttp1()).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    const stream = client.request({ ':path': '/late' });
+    const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+    expect(headers[':status']).toBe(200);
+    stream.resume();
+    http1.socket.write('GET /late HTTP/1.1\r\nhost: x\r\n\r\n');
+    await http1.closed;
+    expect(http1.text()).toMatch(/^HTTP\/1.1 200 OK\r\n(.+\r\n)*connection: close\r\n/i);
+    // It refuses nothing yet: the last stream that it names is the last that there may be.
+    await expect.poll(() => goaways[0]).toEqual([0, 2 ** 31 - 1]);
+  });
+
+  test('a stream that comes right behind the GOAWAY of its client is served, and the connection ends with it', async () => {
+    await start();
+    const { socket, text, closed } = await open();
+    const goaway = h2Frame(FRAME.goaway, 0, 0, Buffer.alloc(8));
+    socket.write(Buffer.concat([H2_PREFACE, h2Settings(), h2Request(1), goaway, h2Request(3)]));
+    const answered = (): number[] =>
+      h2Frames(Buffer.from(text(), 'latin1'))
+        .filter(({ type }) => type === FRAME.headers)
+        .map(({ stream }) => stream);
+    await expect.poll(answered).toEqual([1, 3]);
+    await closed;
     await expect.poll(() => server.connectionsCount).toBe(0);
   });
 

@@ -20,7 +20,7 @@ export interface Http1Options {
 
 export class Http1 {
   readonly #server: NodeServer;
-  #isDraining = false;
+  #isRetired = false;
 
   constructor({ headerBytesMax, headersMsMax, idleMsMax, handle }: Http1Options) {
     this.#server = createServer({
@@ -33,7 +33,7 @@ export class Http1 {
       requireHostHeader: false,
     });
     const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-      if (this.#isDraining) response.setHeader('connection', 'close');
+      if (this.#isRetired) response.setHeader('connection', 'close');
       const problem = hostProblem(request);
       if (problem === undefined) handle(request, response);
       else refuse(request, response, problem);
@@ -54,9 +54,14 @@ export class Http1 {
     socket.resume();
   }
 
+  /** Each answer from now on tells its client to close the connection. */
+  retire(): void {
+    this.#isRetired = true;
+  }
+
   /** Lets connections go once their requests are answered. */
   drain(): void {
-    this.#isDraining = true;
+    this.retire();
     this.#server.closeIdleConnections();
   }
 

@@ -27,6 +27,11 @@ const SESSION_MEMORY_MIB = 512;
 /** PING and SETTINGS of a connection: a client that keeps its connections alive sends a few a minute. */
 const CONTROL_FRAMES_MAX = 1_000;
 const CONTROL_FRAMES_MS = 10_000;
+const STREAM_ID_MAX = 2 ** 31 - 1;
+/** Clients with a session of S2 are advised by its frames, and leave by themselves; the others are asked to after this long. */
+const ASK_TO_LEAVE_MS = 300;
+/** What a client opened just before it left comes right behind its GOAWAY. */
+const BEHIND_GOAWAY_MS = 100;
 
 export interface Http2Options {
   readonly headerBytesMax: number;
@@ -39,6 +44,7 @@ export class Http2 {
   readonly #server: Http2Server;
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #idleMsMax: number;
+  #isRetired = false;
   #isDraining = false;
 
   constructor({ headerBytesMax, idleMsMax, handle }: Http2Options) {
@@ -65,7 +71,16 @@ export class Http2 {
     this.#server.emit('connection', socket);
   }
 
-  /** Tells every client that its connection takes no new stream. */
+  /** Asks clients to take another connection for their next streams; those that are on their way already are served. */
+  retire(): void {
+    if (this.#isRetired) return;
+    this.#isRetired = true;
+    setTimeout(() => {
+      for (const session of this.#sessions) askToLeave(session);
+    }, ASK_TO_LEAVE_MS).unref();
+  }
+
+  /** No connection takes a new stream; each ends with its last one. */
   drain(): void {
     this.#isDraining = true;
     for (const session of this.#sessions) session.close();
@@ -82,6 +97,7 @@ export class Http2 {
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     this.#closeWhenIdle(session);
     endFloods(session);
+    serveBehindGoaway(session);
     if (this.#isDraining) session.close();
   }
 
@@ -105,6 +121,27 @@ export class Http2 {
     });
     session.once('close', () => clearTimeout(timer));
   }
+}
+
+/** A GOAWAY that refuses nothing: a final one would break streams that are on their way. Some clients break what they are just opening. */
+function askToLeave(session: ServerHttp2Session): void {
+  if (!session.destroyed && !session.closed) session.goaway(constants.NGHTTP2_NO_ERROR, STREAM_ID_MAX);
+}
+
+/**
+ * Node closes a session as soon as its client said GOAWAY, and refuses what comes from then on. But libraries send GOAWAY before the
+ * streams that their user opened in the same moment: those are served too, and the session ends with the last of them.
+ */
+function serveBehindGoaway(session: ServerHttp2Session): void {
+  session.once('goaway', () => {
+    const close = session.close.bind(session);
+    // Node calls it next.
+    session.close = () => undefined;
+    setTimeout(() => {
+      session.close = close;
+      close();
+    }, BEHIND_GOAWAY_MS).unref();
+  });
 }
 
 /** Node tells clients of the bound, and takes what does not keep to it. */
