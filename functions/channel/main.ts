@@ -1,7 +1,13 @@
 // A channel task: reads the environment, reaches for table and buckets, serves until SIGTERM. It keeps nothing of its own.
 
 import { serve } from '#functions/local/serve.ts';
-import { readChannelEnv } from './env.ts';
+import { type Port, takePort } from '#functions/local/succession.ts';
+import { type ChannelEnv, readChannelEnv } from './env.ts';
 import { openChannelStorage } from './storage.ts';
 
-await serve({ readEnv: () => readChannelEnv(process.env), openStorage: openChannelStorage, proof: 'lease' });
+await serve<ChannelEnv, Port>({
+  readEnv: () => readChannelEnv(process.env),
+  takePlace: takePort,
+  openStorage: (env, _, trace) => openChannelStorage(env, trace),
+  proof: 'lease',
+});

@@ -13,6 +13,11 @@ const SETTINGS: readonly Setting[] = [
   { flag: '--port <n>', variable: 'PORT', meaning: '0 picks a free one (default: 8080)' },
   { flag: '--host <address>', variable: 'MILLRACE_HOST', meaning: 'address to listen on (default: 127.0.0.1)' },
   { flag: '--data-dir <folder>', variable: 'MILLRACE_DATA_DIR', meaning: 'everything it keeps (default: .millrace)' },
+  {
+    flag: '--wait-secs <n>',
+    variable: 'MILLRACE_WAIT_SECS',
+    meaning: 'wait for the process that has the data folder to end, and take its place (default: 0)',
+  },
   { flag: '--backlog-mib <n>', variable: 'MILLRACE_BACKLOG_MIB', meaning: 'records that may wait for offload (default: 256)' },
   { flag: '--store-max-mib <n>', variable: 'MILLRACE_STORE_MAX_MIB', meaning: 'what each store may take, as if its disk were so large' },
   { flag: '--location <name>', variable: 'MILLRACE_LOCATION', meaning: 'what the API calls the one location (default: local)' },

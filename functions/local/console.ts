@@ -39,6 +39,12 @@ export S2_ACCOUNT_ENDPOINT=${url} S2_BASIN_ENDPOINT=${basinUrl} S2_ACCESS_TOKEN=
 `);
 }
 
+/** Where a start waits for the process before it. */
+export function tellWaiting(dataDir: string): void {
+  process.stdout.write(`# another process has the data folder ${dataDir}; millrace waits for it to end, and then takes its place
+`);
+}
+
 /** Ends the process: a person can act on a StoreError or SettingError; anything else is ours, with its stack. */
 export function exitWith(error: unknown, trace: ProcessTrace, doing: 'start' | 'go on' = 'go on'): never {
   if (error instanceof SettingError || error instanceof StoreError) process.stderr.write(`millrace cannot ${doing}: ${error.message}\n`);

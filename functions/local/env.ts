@@ -15,6 +15,8 @@ export interface LocalEnv {
   readonly port: number;
   readonly host: string;
   readonly dataDir: string;
+  /** How long a start waits for the process that has the data folder to end. */
+  readonly waitMs: number;
   /** Undefined: the one that was printed at the first start, if access is checked at all. */
   readonly rootToken: string | undefined;
   readonly config: CellConfig;
@@ -46,6 +48,7 @@ export function readEnv(env: Readonly<Record<string, string | undefined>>): Loca
     host,
     dataDir,
     storeBytesMax: storeBytesMax(env['MILLRACE_STORE_MAX_MIB']),
+    waitMs: waitMs(env['MILLRACE_WAIT_SECS']),
     rootToken: rootToken(env['MILLRACE_ROOT_TOKEN'], config.access),
     config,
     basinSuffixes: basinSuffixes(env['MILLRACE_BASIN_SUFFIX']),
@@ -59,6 +62,12 @@ function storeBytesMax(mib: string | undefined): number | undefined {
     throw new SettingError(`MILLRACE_STORE_MAX_MIB is "${mib}"; it must be a whole number of MiB from 1 up`);
   }
   return Number(mib) * MIB;
+}
+
+function waitMs(secs: string | undefined): number {
+  if (secs === undefined) return 0;
+  if (/^\d{1,5}$/.test(secs)) return 1_000 * Number(secs);
+  throw new SettingError(`MILLRACE_WAIT_SECS is "${secs}"; it must be a whole number of seconds from 0 (do not wait) to 99999`);
 }
 
 function location(name: string | undefined): string {

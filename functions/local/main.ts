@@ -3,5 +3,6 @@
 import { type LocalEnv, readEnv } from './env.ts';
 import { serve } from './serve.ts';
 import { openStorage } from './storage.ts';
+import { type Place, takePlace } from './succession.ts';
 
-await serve<LocalEnv>({ readEnv: () => readEnv(process.env), openStorage, proof: 'lock' });
+await serve<LocalEnv, Place>({ readEnv: () => readEnv(process.env), takePlace, openStorage, proof: 'lock' });

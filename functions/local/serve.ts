@@ -1,18 +1,20 @@
 // Serves a cell over HTTP until SIGTERM: what every host that takes clients does with its settings and its storage.
 
 import { flushCompileCache } from 'node:module';
-import { createHttpServer } from '#core/adapters/node/http-server.ts';
+import { createHttpServer, type HttpServer } from '#core/adapters/node/http-server.ts';
 import { createProcessTrace, type ProcessTrace } from '#core/adapters/node/process-trace.ts';
 import { systemClock } from '#core/adapters/node/system-clock.ts';
 import { zlibCodec } from '#core/adapters/node/zlib-codec.ts';
-import { createHttpHandler, type Readiness } from '#core/api/http/handler.ts';
-import { type CellPorts, createCell, type OwnedChannel, type Proof } from '#core/cell/cell.ts';
+import { createHttpHandler, type HttpHandler, type Served } from '#core/api/http/handler.ts';
+import { type Cell, type CellPorts, createCell, type OwnedChannel, type Proof } from '#core/cell/cell.ts';
 import { keepCertificate, loadCertificate } from './certificate.ts';
 import { banner, exitWith, tellRootToken } from './console.ts';
-import { type LocalEnv, listenError } from './env.ts';
+import type { LocalEnv } from './env.ts';
 import { onSignals } from './signals.ts';
+import type { Port } from './succession.ts';
 
-const DRAIN_MS = 2_000;
+/** Sessions that are advised to go elsewhere do so in a round trip; those that are quiet hear of it at the end. */
+const DRAIN_MS = 1_000;
 const SERVING_POLL_MS = 100;
 const FLUSH_POLL_MS = 20;
 const FLUSH_POLLS_MAX = 25;
@@ -33,10 +35,12 @@ export interface HostStorage {
   close(): Promise<void>;
 }
 
-export interface Host<Env extends ServingEnv> {
+export interface Host<Env extends ServingEnv, Place extends Port> {
   /** @throws SettingError naming the variable, what it is, and what it must be */
   readEnv(): Env;
-  openStorage(env: Env, trace: ProcessTrace): Promise<HostStorage>;
+  /** Opens the port, and makes sure of whatever else only one process may have. What comes to the port waits until all is open. */
+  takePlace(env: Env, server: HttpServer): Promise<Place>;
+  openStorage(env: Env, place: Place, trace: ProcessTrace): Promise<HostStorage>;
   /** What shows that nobody else owns a channel. */
   readonly proof: Proof;
 }
@@ -44,29 +48,27 @@ export interface Host<Env extends ServingEnv> {
 export type ServingEnv = Pick<LocalEnv, 'port' | 'host' | 'config' | 'basinSuffixes' | 'tls'>;
 
 /** Resolves once it serves, or ends the process with why it cannot. */
-export async function serve<Env extends ServingEnv>(host: Host<Env>): Promise<void> {
+export async function serve<Env extends ServingEnv, Place extends Port>(host: Host<Env, Place>): Promise<void> {
   await open(host).catch((error) => exitWith(error, trace, 'start'));
 }
 
-async function open<Env extends ServingEnv>({ readEnv, openStorage, proof }: Host<Env>): Promise<void> {
+async function open<Env extends ServingEnv, Place extends Port>({
+  readEnv,
+  takePlace,
+  openStorage,
+  proof,
+}: Host<Env, Place>): Promise<void> {
   const env = readEnv();
-  const { port, host, config, basinSuffixes, tls } = env;
+  const { host, config, basinSuffixes, tls } = env;
   const certificate = tls === undefined ? undefined : await loadCertificate(tls);
-  const storage = await openStorage(env, trace);
-  if (storage.newRootToken !== undefined) tellRootToken(storage.newRootToken);
-  const cell = createCell(storage.ports, config);
-  for (const { id, channel } of cell.channels) gaugeChannel(trace, id, channel);
-  trace.gauge('millrace_read_bytes', 'Bytes of segments that readers hold', {}, () => cell.gauges.readBytes);
-  let readiness: Readiness = 'starting';
+  let cell: Cell | undefined;
+  const served = Promise.withResolvers<Served>();
   const handler = createHttpHandler({
-    service: cell.service,
-    access: cell.access,
-    tokens: cell.tokens,
-    settings: cell.settings,
+    served: served.promise,
     basinSuffixes,
     clock: systemClock,
     codec: zlibCodec,
-    readiness: () => (readiness === 'ready' && !cell.isServing ? 'degraded' : readiness),
+    readiness: () => (cell?.isServing === true ? 'ready' : 'degraded'),
     metrics: () => trace.metrics(),
     observe: trace.request,
     report: (error) => trace.log.error({ event: 'server.error', err: error }),
@@ -76,38 +78,49 @@ async function open<Env extends ServingEnv>({ readEnv, openStorage, proof }: Hos
     ...(certificate === undefined ? {} : { certificate }),
   });
   if (tls !== undefined) await keepCertificate(server, tls, trace.log);
-  trace.gauge('millrace_open_requests', 'Requests and sessions that are not answered to their end', {}, () => handler.openCount);
-  trace.gauge('millrace_open_connections', 'Connections of clients', {}, () => server.connectionsCount);
-  const bound = await server.listen(port, host).catch((error: unknown) => {
-    throw listenError(error, { port, host });
-  });
+  gaugeServer(trace, handler, server);
+  const place = await takePlace(env, server);
+  const storage = await openStorage(env, place, trace);
+  if (storage.newRootToken !== undefined) tellRootToken(storage.newRootToken);
+  cell = createCell(storage.ports, config);
+  gaugeCell(trace, cell);
+  let isUp = true;
+  const isStillUp = (): boolean => isUp;
   stop = async () => {
-    readiness = 'draining';
-    // Until the sessions are over, whoever asks is told that this server is going.
+    isUp = false;
+    server.retire();
     await handler.drain(DRAIN_MS);
     server.drain();
-    // What was answered last may still be on its way out.
-    for (let i = 0; i < FLUSH_POLLS_MAX && server.connectionsCount > 0; i += 1) await systemClock.sleep(FLUSH_POLL_MS);
-    await server.close();
-    await cell.close();
-    await storage.close();
+    // The next process waits for this.
+    const closed = cell?.close().then(() => storage.close());
+    await Promise.all([closed, flush(server)]);
     process.exit(0);
   };
   await cell.open(proof);
-  if (readiness === 'starting') {
-    readiness = 'ready';
-    // Why it does not serve is in the log; it may yet, when a disk has room or a zone is back.
-    while (!cell.isServing && isUp(readiness)) await systemClock.sleep(SERVING_POLL_MS);
-    if (!isUp(readiness)) return;
-    banner({ host, port: bound, isTls: tls !== undefined, access: config.access.mode, basinSuffixes });
-    // Where NODE_COMPILE_CACHE names a folder, the next start is faster, even if this process never ends well.
-    flushCompileCache();
-  }
+  if (!isStillUp()) return;
+  served.resolve(cell);
+  // Why it does not serve is in the log; it may yet, when a disk has room or a zone is back.
+  while (!cell.isServing && isStillUp()) await systemClock.sleep(SERVING_POLL_MS);
+  if (!isStillUp()) return;
+  banner({ host, port: place.port, isTls: tls !== undefined, access: config.access.mode, basinSuffixes });
+  // Where NODE_COMPILE_CACHE names a folder, the next start is faster, even if this process never ends well.
+  flushCompileCache();
 }
 
-/** Reads what a signal may have changed meanwhile. */
-function isUp(readiness: Readiness): boolean {
-  return readiness === 'ready';
+/** What was answered last may still be on its way out. */
+async function flush(server: HttpServer): Promise<void> {
+  for (let i = 0; i < FLUSH_POLLS_MAX && server.connectionsCount > 0; i += 1) await systemClock.sleep(FLUSH_POLL_MS);
+  await server.close();
+}
+
+function gaugeServer(trace: ProcessTrace, handler: HttpHandler, server: HttpServer): void {
+  trace.gauge('millrace_open_requests', 'Requests and sessions that are not answered to their end', {}, () => handler.openCount);
+  trace.gauge('millrace_open_connections', 'Connections of clients', {}, () => server.connectionsCount);
+}
+
+function gaugeCell(trace: ProcessTrace, cell: Cell): void {
+  for (const { id, channel } of cell.channels) gaugeChannel(trace, id, channel);
+  trace.gauge('millrace_read_bytes', 'Bytes of segments that readers hold', {}, () => cell.gauges.readBytes);
 }
 
 function gaugeChannel(trace: ProcessTrace, id: string, channel: OwnedChannel['channel']): void {

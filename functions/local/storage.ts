@@ -4,7 +4,6 @@ import path from 'node:path';
 import { capObjects } from '#core/adapters/capped-object-store.ts';
 import { type DataFolder, openDataFolder } from '#core/adapters/node/data-folder.ts';
 import { openFileObjectStore } from '#core/adapters/node/file-object-store.ts';
-import { type FolderLock, lockFolder } from '#core/adapters/node/folder-lock.ts';
 import { loadNodeCiphers } from '#core/adapters/node/node-ciphers.ts';
 import type { ProcessTrace } from '#core/adapters/node/process-trace.ts';
 import { openSqliteMetadata, type SqliteMetadata } from '#core/adapters/node/sqlite-metadata-store.ts';
@@ -17,6 +16,7 @@ import type { CellPorts, ZoneSet } from '#core/cell/cell.ts';
 import { CHUNK_STORE_KINDS } from '#core/cell/config.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { LocalEnv } from './env.ts';
+import type { Place } from './succession.ts';
 import { openZones } from './zones.ts';
 
 export type StorageOptions = Pick<LocalEnv, 'dataDir' | 'config'> & Partial<Pick<LocalEnv, 'rootToken' | 'storeBytesMax'>>;
@@ -28,9 +28,12 @@ export interface Storage {
   close(): Promise<void>;
 }
 
-/** Locks the data folder and opens everything in it. @throws StoreError that names the file and what to do */
-export async function openStorage({ dataDir, config, rootToken, storeBytesMax }: StorageOptions, trace: ProcessTrace): Promise<Storage> {
-  const lock: FolderLock = await lockFolder(dataDir);
+/** Opens everything in the data folder. @param place its lock is released at the end. @throws StoreError that names the file and what to do */
+export async function openStorage(
+  { dataDir, config, rootToken, storeBytesMax }: StorageOptions,
+  { lock }: Pick<Place, 'lock'>,
+  trace: ProcessTrace,
+): Promise<Storage> {
   const at = (...parts: string[]) => path.join(path.resolve(dataDir), ...parts);
   const metadata = await openMetadata(path.resolve(dataDir), trace);
   trace.gauge('millrace_metadata_low', '1 while the disk is full: basins and streams are not made', {}, () => Number(metadata.isLow));

@@ -118,6 +118,7 @@ describe('start', () => {
     ['MILLRACE_ROOT_TOKEN', 'long-enough-but-access-is-off'],
     ['MILLRACE_REVOCATION_SECS', '0'],
     ['MILLRACE_DATA_DIR', ''],
+    ['MILLRACE_WAIT_SECS', 'soon'],
     ['MILLRACE_BACKLOG_MIB', '7'],
     ['MILLRACE_BACKLOG_MIB', 'much'],
     ['MILLRACE_STORE_MAX_MIB', '0'],
@@ -272,22 +273,35 @@ describe('SIGTERM', () => {
     await Promise.all(clients);
   });
 
-  test('while draining, /health answers 503 to whoever asks, and appends are refused without effect', async () => {
+  test('while draining, who has a connection is served, and told to take another one; /health answers 503, and nobody new is let in', async () => {
     const server = await started();
     const api = await withBasin(server);
     await api.appendBodies('s', 'first');
+    const kept = await Promise.all([RawConnection.open(server.url), RawConnection.open(server.url)]);
     const connection = await connect(server.url);
     const session = new AppendSession(connection, api.basin, 's');
     await session.opened; // The drain waits for it.
     const exited = server.stop();
-    await expect.poll(async () => (await fetch(`${server.url}/health`).catch(() => ({ status: 'refused' }))).status).toBe(503);
-    const late = await api.append('s', { records: [{ body: 'late' }] });
-    expect([late.status, late.json]).toMatchObject([503, { code: 'server_draining' }]);
+    const isLetIn = (): Promise<boolean> =>
+      fetch(`${server.url}/ping`).then(
+        () => true,
+        () => false,
+      );
+    await expect.poll(isLetIn).toBe(false);
+    const [health, late] = kept as [RawConnection, RawConnection];
+    health.send('GET /health HTTP/1.1\r\nhost: x\r\n\r\n');
+    const body = '{"records":[{"body":"late"}]}';
+    const head = [`POST /v1/streams/s/records HTTP/1.1`, 'host: x', `s2-basin: ${api.basin}`, 'content-type: application/json'];
+    late.send(`${head.join('\r\n')}\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+    await expect.poll(() => health.text).toContain('draining');
+    expect(health.status).toBe(503);
+    await expect.poll(() => late.text).toContain('"tail"');
+    expect([late.status, late.text]).toEqual([200, expect.stringMatching(/^connection: close\r$/im)]);
     await session.finish();
     connection.destroy();
     expect(await exited).toEqual({ code: 0, signal: null });
     await server.start();
-    expect(await new Api(server.url, api.basin).readBodies('s')).toEqual(['first']);
+    expect(await new Api(server.url, api.basin).readBodies('s')).toEqual(['first', 'late']);
   });
 
   test('with a long poll and nothing else, it takes less than two seconds, and the poll is answered', async () => {

@@ -60,6 +60,60 @@ describe('the lock on the data folder', () => {
   });
 });
 
+describe('a start that may wait for the process that has the folder', () => {
+  async function waiting(first: Server, secs: string): Promise<Server> {
+    const next = await newServer({ dataDir: first.dataDir, port: first.port, env: { MILLRACE_WAIT_SECS: secs } });
+    servers.push(next);
+    next.spawn();
+    await expect.poll(() => next.output, { timeout: 20_000 }).toContain(first.dataDir);
+    return next;
+  }
+
+  test('takes its place after kill -9, with its port, and serves what was acknowledged', async () => {
+    const first = await started();
+    const api = new Api(first.url, 'lock-basin');
+    await api.createBasin({ create_stream_on_append: true });
+    await api.appendBodies('s', 'before');
+    const next = await waiting(first, '60');
+    expect(next.output).not.toContain('listens on');
+    await first.kill();
+    await next.ready();
+    expect(next.url).toBe(first.url);
+    await api.appendBodies('s', 'after');
+    expect(await api.readBodies('s')).toEqual(['before', 'after']);
+  });
+
+  test('gives up in time, says who has the folder, and leaves it as it is', async () => {
+    const first = await started();
+    const api = new Api(first.url, 'lock-basin');
+    await api.createBasin({ create_stream_on_append: true });
+    const next = await waiting(first, '1');
+    expect((await next.exited).code).toBeGreaterThan(0);
+    expect(next.output).toContain(`in use by process ${first.pid}`);
+    expect(await api.appendBodies('s', 'still there')).toBe(0);
+  });
+
+  test('gives up where the folder becomes free and the port does not', async () => {
+    const first = await started();
+    const other = await started();
+    const next = await newServer({ dataDir: first.dataDir, port: other.port, env: { MILLRACE_WAIT_SECS: '60' } });
+    servers.push(next);
+    next.spawn();
+    await expect.poll(() => next.output, { timeout: 20_000 }).toContain('waits for it to end');
+    await first.stop();
+    expect((await next.exited).code).toBeGreaterThan(0);
+    expect(next.output).toContain(`port ${other.port} on 127.0.0.1 is taken`);
+    expect((await fetch(`${other.url}/health`)).status).toBe(200);
+  });
+
+  test('ends at once when it is told to while it waits', async () => {
+    const first = await started();
+    const next = await waiting(first, '60');
+    expect(await next.stop()).toEqual({ code: 0, signal: null });
+    expect((await fetch(`${first.url}/health`)).status).toBe(200);
+  });
+});
+
 describe('files of the running process', () => {
   test('every open slab is synchronous: O_DSYNC, and O_DIRECT unless a warning says that it is refused', async () => {
     const server = await started();

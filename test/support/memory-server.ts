@@ -60,10 +60,7 @@ export async function startMemoryServer(
   );
   const faults: unknown[] = [];
   const handler = createHttpHandler({
-    service: cell.service,
-    access: cell.access,
-    tokens: cell.tokens,
-    settings: cell.settings,
+    served: Promise.resolve(cell),
     clock: systemClock,
     codec: zlibCodec,
     readiness: () => 'ready',

@@ -18,11 +18,12 @@ import { authorizeCommands } from '../access/principal.ts';
 import type { Tokens } from '../access/tokens.ts';
 import type { ServiceSettings } from '../basins.ts';
 import type { Service } from '../service.ts';
+import { Admission } from './admission.ts';
 import { serveAppendSession } from './append-session.ts';
 import { type BasinOfHost, basinHosts } from './basin-host.ts';
 import { acceptedEncoding, Bodies, holdAnswer, packBody, withBody } from './body.ts';
 import type { Answer, AnswerHeaders, Call } from './call.ts';
-import { Draining, serverDraining } from './draining.ts';
+import { Draining } from './draining.ts';
 import { Exchange, type NodeRequest, type NodeResponse } from './exchange.ts';
 import { authorizeRoute, type Named, streamTarget } from './names-in.ts';
 import { openApi } from './openapi.ts';
@@ -33,15 +34,22 @@ import type { Route } from './route.ts';
 import { ROUTES } from './routes.ts';
 
 /** `degraded`: requests are taken, and those for streams of the first storage class fail. */
-export type Readiness = 'ready' | 'degraded' | 'starting' | 'draining';
+export type Readiness = 'ready' | 'degraded';
 
-export interface HttpHandlerDeps {
+/** What requests are served from. */
+export interface Served {
   readonly service: Service;
   readonly access: Access;
   readonly tokens: Tokens;
   readonly settings: ServiceSettings;
+}
+
+export interface HttpHandlerDeps {
+  /** Resolves once requests can be served; until then they wait (A22). */
+  readonly served: Promise<Served>;
   readonly clock: Clock;
   readonly codec: Codec;
+  /** Asked once requests are served. */
   readonly readiness: () => Readiness;
   /** Prometheus text. */
   readonly metrics: () => string | Promise<string>;
@@ -61,7 +69,7 @@ export interface HttpHandler {
   readonly openCount: number;
   /**
    * Advises sessions to go elsewhere, ends them after `graceMs`, and a little later cuts whoever is left. Resolves then, or
-   * once every request is answered.
+   * once every request is answered. Until sessions are ended, what comes is served: its client has no other connection yet.
    */
   drain(graceMs: number): Promise<void>;
 }
@@ -94,6 +102,7 @@ class Handler implements HttpHandler {
   readonly #patience: HttpPatience;
   readonly #basinOfHost: BasinOfHost;
   readonly #draining = new Draining();
+  readonly #admission: Admission<Served>;
   readonly #bodies: Bodies;
   readonly #shared = new SharedEncodings();
   readonly #open = new Map<Promise<void>, Exchange>();
@@ -103,6 +112,7 @@ class Handler implements HttpHandler {
     this.#patience = deps.patience ?? HTTP_PATIENCE;
     this.#basinOfHost = basinHosts(deps.basinSuffixes ?? []);
     this.#bodies = new Bodies(this.#patience, this.#draining);
+    this.#admission = new Admission(deps.served, deps.clock, this.#draining);
     for (const route of ROUTES) {
       this.#router.add(route.method, route.path, route);
       this.#methods.add('ALL', route.path, route.method);
@@ -162,13 +172,12 @@ class Handler implements HttpHandler {
       this.#deps.observe?.(route === undefined ? 'any' : method, name, status, (this.#deps.clock.monotonic() - startedAt) / 1_000);
     try {
       route = this.#find(method, path);
-      if (this.#deps.readiness() === 'starting') throw refused('unavailable', 'the server is starting');
-      if (this.#draining.advised.aborted) throw serverDraining();
-      const principal = await this.#deps.access.authenticate(exchange.headers.authorization);
+      const served = await this.#admission.admit(exchange);
+      const principal = await served.access.authenticate(exchange.headers.authorization);
       const named: Named = { exchange, principal, segments: exchange.path.slice(1).split('/') };
       authorizeRoute(route.access, named);
-      if (await this.#serveSession(named, route)) return observe('session', 200);
-      observe(route.path, await this.#serveUnary(named, route));
+      if (await this.#serveSession(served, named, route)) return observe('session', 200);
+      observe(route.path, await this.#serveUnary(served, named, route));
     } catch (error) {
       observe(route?.path ?? 'none', errorAnswer(error).status);
       throw error;
@@ -184,8 +193,7 @@ class Handler implements HttpHandler {
     throw wrongMethod(method);
   }
 
-  async #serveUnary(named: Named, route: Route): Promise<number> {
-    const { service, settings, tokens } = this.#deps;
+  async #serveUnary({ service, settings, tokens }: Served, named: Named, route: Route): Promise<number> {
     const { exchange } = named;
     const call = (body: Uint8Array): Call => ({
       ...named,
@@ -223,37 +231,36 @@ class Handler implements HttpHandler {
   }
 
   /** False when the request is not one for a session. */
-  async #serveSession(named: Named, route: Route): Promise<boolean> {
+  async #serveSession(served: Served, named: Named, route: Route): Promise<boolean> {
     const { headers, method } = named.exchange;
     if (route.path !== '/v1/streams/:stream/records' || method === 'HEAD') return false;
     const isFramed = mediaType(header(headers, 'content-type')) === 'session';
     if (route.method === 'POST') {
-      if (isFramed) await this.#appendSession(named);
+      if (isFramed) await this.#appendSession(served, named);
       return isFramed;
     }
     const isEvents = !isFramed && mediaType(header(headers, 'accept')) === 'event-stream';
-    if (isFramed || isEvents) await this.#readSession(named, isEvents);
+    if (isFramed || isEvents) await this.#readSession(served, named, isEvents);
     return isFramed || isEvents;
   }
 
-  async #appendSession(named: Named): Promise<void> {
-    const { service, codec } = this.#deps;
+  async #appendSession({ service, access }: Served, named: Named): Promise<void> {
     const { exchange, principal } = named;
     const session = await service.openAppendSession(streamTarget(named), ({ commands }) => {
-      this.#deps.access.check(principal);
+      access.check(principal);
       authorizeCommands(principal, commands);
     });
     exchange.head(200, { ...STREAMING, 'content-type': 's2s/proto' });
     await serveAppendSession(exchange, session, {
-      codec,
+      codec: this.#deps.codec,
       draining: this.#draining,
       budget: this.#bodies.budget,
       patience: this.#patience,
     });
   }
 
-  async #readSession(named: Named, isEvents: boolean): Promise<void> {
-    const { service, codec, clock, access } = this.#deps;
+  async #readSession({ service, access }: Served, named: Named, isEvents: boolean): Promise<void> {
+    const { codec, clock } = this.#deps;
     const { exchange, principal } = named;
     const { headers } = exchange;
     const target = streamTarget(named);
@@ -270,7 +277,8 @@ class Handler implements HttpHandler {
   }
 
   #answerHealth(exchange: Exchange): void {
-    const readiness = this.#draining.advised.aborted ? 'draining' : this.#deps.readiness();
+    const served = this.#admission.isStarting ? 'starting' : this.#deps.readiness();
+    const readiness = this.#draining.advised.aborted ? 'draining' : served;
     this.#answerText(exchange, readiness === 'ready' ? 200 : 503, readiness === 'ready' ? 'OK' : readiness);
   }
 

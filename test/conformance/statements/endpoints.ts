@@ -79,7 +79,11 @@ export const ENDPOINTS = statements(
     ],
     '1.6-health-closed': [
       'GET /health answers 503 while the server does not serve.',
-      { file: 'test/e2e/lifecycle.test.ts', title: 'while draining, /health answers 503 to whoever asks' },
+      {
+        file: 'test/e2e/lifecycle.test.ts',
+        title:
+          'while draining, who has a connection is served, and told to take another one; /health answers 503, and nobody new is let in',
+      },
     ],
   },
 );

@@ -87,7 +87,7 @@ export const READ_SESSION = statements(
 export const DRAINING = statements(
   {
     '4.6-advice': 'A server about to stop sets the bit for reconnect advice on the frames that it sends.',
-    '4.6-terminal': 'It ends sessions with 503 server_draining, and refuses requests with the same.',
+    '4.6-terminal': 'It ends sessions with 503 server_draining, and answers requests that wait with the same.',
     '4.6-acks-first': 'Before that everything that it took is acknowledged.',
   },
   {

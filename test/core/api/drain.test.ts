@@ -33,20 +33,24 @@ test('advises sessions to go, acknowledges what it took, then ends them with ser
   expect(append.received()[3]).toBe(0);
   const before = append.received().length;
 
-  const drained = server.handler.drain(300);
+  const drained = server.handler.drain(1_000);
   expect((await fetch(`${server.origin}/health`)).status).toBe(503);
   append.stream.write(HI);
   await expect.poll(() => append.received().length).toBeGreaterThan(before);
   expect(append.received()[before + 3]).toBe(0x10);
-  const late = await fetch(`${server.origin}/v1/streams/a/records?tail_offset=0`, {
-    headers: { 's2-basin': api.basin, 'content-type': 's2s/proto' },
-  });
-  expect([late.status, await late.json()]).toMatchObject([503, { code: 'server_draining' }]);
+  // Who has no other connection yet is served, and advised too.
+  const late = open('POST');
+  late.stream.write(HI);
+  await expect.poll(() => late.received().length).toBeGreaterThan(4);
+  expect(late.received()[3]).toBe(0x10);
 
-  await Promise.all([drained, append.ended, read.ended]);
-  for (const { received } of [append, read]) expect(received().toString('latin1')).toContain('\u0080\u0001\u00f7{"code":"server_draining"');
+  await Promise.all([drained, append.ended, read.ended, late.ended]);
+  for (const { received } of [append, read, late])
+    expect(received().toString('latin1')).toContain('\u0080\u0001\u00f7{"code":"server_draining"');
   expect(server.handler.openCount).toBe(0);
   expect(server.store.openReads).toBe(0);
+  expect(await api.append('a', { records: [{ body: 'too late' }] })).toMatchObject({ status: 503, json: { code: 'server_draining' } });
+  expect(server.store.appended).toBe(3);
   client.close();
   await server.close();
 });

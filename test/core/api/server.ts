@@ -7,7 +7,7 @@ import { openTokenAuthority } from '#core/adapters/node/token-authority.ts';
 import { zlibCodec } from '#core/adapters/node/zlib-codec.ts';
 import { Access, type AccessSettings } from '#core/api/access/access.ts';
 import { Tokens } from '#core/api/access/tokens.ts';
-import { createHttpHandler, type HttpHandler, type Readiness } from '#core/api/http/handler.ts';
+import { createHttpHandler, type HttpHandler, type Served } from '#core/api/http/handler.ts';
 import type { HttpPatience } from '#core/api/http/patience.ts';
 import { temporaryFolder } from '#test/support/temporary-folder.ts';
 import { FakeStore } from './fake-store.ts';
@@ -21,17 +21,22 @@ export interface TestServer {
   readonly port: number;
   readonly origin: string;
   readonly faults: unknown[];
-  readiness: Readiness;
+  /** Serves what came since, where the server was `starting`. */
+  becomeReady(): void;
   close(): Promise<void>;
 }
 
 export const ROOT_TOKEN = 'the-root-token-of-tests';
 
-/** @param mode whether access is checked: by ROOT_TOKEN, and by the tokens that it issues. */
+/**
+ * @param mode whether access is checked: by ROOT_TOKEN, and by the tokens that it issues.
+ * @param state `starting`: nothing is served before `becomeReady`.
+ */
 export async function startServer(
   options: Partial<HttpServerOptions> = {},
   patience?: HttpPatience,
   mode: AccessSettings['mode'] = 'off',
+  state: 'ready' | 'starting' = 'ready',
 ): Promise<TestServer> {
   const store = new FakeStore();
   const { authority } = await openTokenAuthority({
@@ -41,28 +46,34 @@ export async function startServer(
   const tokens = store.names.accessTokens;
   const access = new Access({ authority, tokens, clock: systemClock }, { mode, revocationMsMax: 10_000 });
   const faults: unknown[] = [];
+  const { promise: served, resolve } = Promise.withResolvers<Served>();
+  const becomeReady = (): void =>
+    resolve({
+      service: store.service,
+      access,
+      tokens: new Tokens({
+        authority,
+        tokens,
+        revocations: access.revocations,
+        clock: systemClock,
+        random: systemRandom,
+        meter: store.meter,
+      }),
+      settings: store.settings,
+    });
+  if (state === 'ready') becomeReady();
   const handler = createHttpHandler({
-    service: store.service,
-    access,
-    tokens: new Tokens({
-      authority,
-      tokens,
-      revocations: access.revocations,
-      clock: systemClock,
-      random: systemRandom,
-      meter: store.meter,
-    }),
-    settings: store.settings,
+    served,
     clock: systemClock,
     codec: zlibCodec,
-    readiness: () => test.readiness,
+    readiness: () => 'ready',
     metrics: () => 'millrace_up 1\n',
     report: (error) => faults.push(error),
     ...(patience === undefined ? {} : { patience }),
   });
   const server = createHttpServer({ handle: (request, response) => handler.handle(request, response), ...options });
   const port = await server.listen(0, '127.0.0.1');
-  const test: TestServer = {
+  return {
     access,
     store,
     handler,
@@ -70,8 +81,7 @@ export async function startServer(
     port,
     origin: `http://127.0.0.1:${port}`,
     faults,
-    readiness: 'ready',
+    becomeReady,
     close: () => server.close(),
   };
-  return test;
 }

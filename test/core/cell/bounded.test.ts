@@ -1,6 +1,7 @@
 // The whole cell on real disks, small enough that a few seconds of load are many times what it may hold.
 
 import { expect, test } from 'vitest';
+import { lockFolder } from '#core/adapters/node/folder-lock.ts';
 import { createProcessTrace } from '#core/adapters/node/process-trace.ts';
 import { createCell } from '#core/cell/cell.ts';
 import { type CellConfig, DEFAULT_CELL_CONFIG } from '#core/cell/config.ts';
@@ -39,7 +40,8 @@ test('under continuous load chunk stores and memory stay within their bounds, an
 }, async () => {
   const trace = createProcessTrace();
   trace.log.level = 'silent';
-  const storage = await openStorage({ dataDir: folderOfTest(), config }, trace);
+  const dataDir = folderOfTest();
+  const storage = await openStorage({ dataDir, config }, { lock: await lockFolder(dataDir) }, trace);
   const cell = createCell(storage.ports, config);
   await cell.open('lock');
   const express = cell.channels.find(({ storageClass }) => storageClass === 'express');
