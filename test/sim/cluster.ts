@@ -39,7 +39,7 @@ export class Cluster {
       const name = `task-${i}`;
       const own = dice.fork(name);
       return {
-        machine: new Machine(name, world.loop, own.fork('clock'), clocks),
+        machine: new Machine(name, world.loop, own.fork('clock'), clocks, i % 2 === 0 ? -1 : 1),
         dice: own,
         process: undefined,
         generation: 0,

@@ -12,7 +12,7 @@
 //   - A write that tears before it was acknowledged may happen in any zone, but not while a zone is lost: torn bytes give way
 //     to a seal only once all N zones have answered, and a lost one never does. (A takeover would wait for ever: liveness.)
 //   - Nobody sleeps longer than an object that no row names is kept (`readPlanAgeMs`), less the age of cached names.
-//   - Clock rates differ by less than the rate error that leases allow; wall clocks by less than a small part of `readPlanAgeMs`.
+//   - The rate of a clock is wrong by less than leases allow for (1 %); wall clocks by less than a small part of `readPlanAgeMs`.
 
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
 import { decodeChunk } from '#core/format/chunk.ts';
@@ -94,7 +94,10 @@ const COMMON: ReadonlyMap<FaultKind, number> = new Map([
 
 /** Frozen or suspended, a process sleeps at most this long. */
 export const SLEEP_MS_MAX = 5_000;
-export const RATE_ERROR_MAX = 0.0045;
+/** A creation arrives once more at most so late: below the age at which the states of removed streams are purged. */
+const CREATED_AGAIN_MS_MAX = 11_000;
+/** Just below what the product allows (core/channel/lease.ts). */
+export const RATE_ERROR_MAX = 0.0099;
 export const WALL_ERROR_MS_MAX = 500;
 
 export interface FaultPlan {
@@ -138,6 +141,7 @@ export class Nemesis {
   readonly #dice: Dice;
   readonly #plan: FaultPlan;
   readonly #durationMs: number;
+  readonly #seals: Dice;
   /** Share of client messages that get lost. */
   clientLosses = 0;
   #isOver = false;
@@ -150,6 +154,7 @@ export class Nemesis {
     this.#dice = dice;
     this.#plan = plan;
     this.#durationMs = durationMs;
+    this.#seals = dice.fork('seals');
   }
 
   start(): void {
@@ -160,6 +165,10 @@ export class Nemesis {
     this.#constant('late-messages', (dice) => this.#set({ late: dice.range(0.01, 0.1), lateMsMax: dice.range(20, 300) }));
     this.#constant('duplicates', (dice) => this.#set({ duplicated: dice.range(0.005, 0.08), duplicateMsMax: dice.range(10, 8_000) }));
     this.#constant('ghosts', (dice) => this.#set({ ghosts: dice.range(0.2, 1), ghostMsMax: dice.range(50, 8_000) }));
+    this.#constant('duplicates', (dice) => {
+      // By then the stream may have been deleted, and be gone.
+      this.scene.metadata.onCreation = () => (!this.#isOver && dice.chance(0.5) ? dice.range(1_000, CREATED_AGAIN_MS_MAX) : undefined);
+    });
     this.#constant('client-losses', (dice) => {
       this.clientLosses = dice.range(0.03, 0.17);
     });
@@ -227,11 +236,30 @@ export class Nemesis {
       situations.count('ambushed');
       if (how === 'kill') cluster.kill(index, restartMs);
       else if (how === 'freeze') cluster.freeze(index, ms, false);
-      else this.#cut(`${process.machine.name} metadata`, cutMs);
+      else this.cut(`${process.machine.name} metadata`, cutMs);
     });
   }
 
-  #cut(name: string, ms: number): void {
+  /**
+   * A process has sealed a stream, and goes on to mark its name. Whether it falls asleep just then, or its look at the name takes so
+   * long that others may carry the deletion through, and make another stream of that name.
+   */
+  sealed(process: Process): boolean {
+    const { kinds } = this.#plan;
+    const dice = this.#seals;
+    const isAsleep = dice.chance(0.5);
+    const ms = dice.range(3_000, SLEEP_MS_MAX);
+    if (this.#isOver || !dice.chance(0.6) || !kinds.has(isAsleep ? 'freeze' : 'late-messages')) return false;
+    const { cluster, metadata, situations } = this.scene;
+    const index = cluster.indexOf(process);
+    if (index === undefined) return false;
+    situations.count('deletion dawdles behind its seal');
+    if (isAsleep) cluster.freeze(index, ms, false);
+    else metadata.lateLook = { machine: process.machine.name, ms };
+    return true;
+  }
+
+  cut(name: string, ms: number): void {
     const { cuts } = this.scene.network;
     cuts.add(name);
     this.later(ms, () => cuts.delete(name));
@@ -255,7 +283,7 @@ export class Nemesis {
         for (const cut of others) network.cuts.delete(cut);
       });
       this.later(lateMs + dice.range(0, 40), () => {
-        for (const cut of others) if (cutMs > 0) this.#cut(cut, cutMs);
+        for (const cut of others) if (cutMs > 0) this.cut(cut, cutMs);
       });
       return { lateMs };
     }
@@ -412,6 +440,12 @@ export class Nemesis {
 /** What each kind does when it strikes; the others last as long as the safety phase, and do nothing more. */
 const STRIKES: Partial<Record<FaultKind, (nemesis: Nemesis, dice: Dice) => void>> = {
   kill: (nemesis, dice) => nemesis.scene.cluster.kill(nemesis.victim(dice), 20 + dice.gap(400)),
+  'clock-rates': (nemesis, dice) => {
+    // Nothing but its lease tells an owner that it is replaced.
+    const { cluster, leaseMs } = nemesis.scene;
+    const owner = cluster.machines[nemesis.victim(dice)];
+    if (owner !== undefined) nemesis.cut(`${owner.name} metadata`, leaseMs * dice.range(1.2, 2));
+  },
   close: (nemesis, dice) => nemesis.scene.cluster.close(nemesis.victim(dice), 20 + dice.gap(400)),
   deploy: (nemesis, dice) => {
     if (dice.chance(0.3)) nemesis.scene.cluster.deploy(dice.range(0, 800));

@@ -8,7 +8,7 @@ import { decodeChunk } from '#core/format/chunk.ts';
 import { decodeFrames, type FrameHeader } from '#core/format/frame.ts';
 import type { ChannelState } from '#core/metadata/schema.ts';
 import { type LogId, logName, type Position, type StreamId, type ZoneId } from '#core/model/ids.ts';
-import type { Audit, Report } from './audit.ts';
+import type { Audit, Named, Report } from './audit.ts';
 
 interface Kept {
   readonly zones: Set<ZoneId>;
@@ -31,6 +31,11 @@ export class Ledger {
   readonly #logs = new Map<string, KeptLog>();
   /** By stream and first sequence number: the places where frames were put. */
   readonly #places = new Map<string, { readonly log: string; readonly at: number }[]>();
+  /** The places where seals of a stream were put. */
+  readonly #seals = new Map<string, { readonly log: string; readonly at: number }[]>();
+  /** The stream that each name stands for now, and those that are gone. */
+  readonly #names = new Map<string, StreamId>();
+  readonly #gone = new Set<StreamId>();
 
   constructor(audit: Audit, writeQuorum: number, report: Report) {
     this.#audit = audit;
@@ -38,6 +43,7 @@ export class Ledger {
     this.#report = report;
     audit.onStored.push((zone, log, at, bytes) => this.#stored(zone, logName(log), at, bytes));
     audit.onChannel.push((before, now) => this.#changed(before, now));
+    audit.onName.push((named) => this.#named(named));
   }
 
   /** An append was acknowledged. */
@@ -46,6 +52,20 @@ export class Ledger {
     if (places.some(({ log, at }) => this.#committed(log) > at)) return;
     const where = places.map(({ log, at }) => `${log}:${at}`).join(', ');
     this.#report('acknowledged-not-committed', `${start} of ${stream} was acknowledged, and is not committed at ${where || 'any place'}`);
+  }
+
+  /** Nothing is acknowledged behind the word that a stream is being deleted: its seal is committed before. A stream that is gone is gone. */
+  #named({ name, id, isDeleting }: Named): void {
+    const before = this.#names.get(name);
+    if (before !== undefined && before !== id) this.#gone.add(before);
+    if (id === undefined) this.#names.delete(name);
+    else this.#names.set(name, id);
+    if (id === undefined) return;
+    if (this.#gone.has(id)) this.#report('name-came-back', `the name ${name} stands again for stream ${id}, which was removed`);
+    if (!isDeleting) return;
+    const seals = this.#seals.get(id) ?? [];
+    if (seals.some(({ log, at }) => this.#committed(log) > at)) return;
+    this.#report('marked-not-sealed', `the name ${name} says that stream ${id} is being deleted, and no seal of it is committed`);
   }
 
   #stored(zone: ZoneId, log: string, at: Position, bytes: Uint8Array): void {
@@ -59,7 +79,8 @@ export class Ledger {
     const payload = decodeChunk(bytes, zlibChecksum)?.payload ?? new Uint8Array(0);
     const ends = new Map<StreamId, number>();
     for (const frame of decodeFrames(payload, undefined)) {
-      const { streamId, first, count } = frame;
+      const { streamId, first, count, kind } = frame;
+      if (kind === 'seal') this.#seals.set(streamId, [...(this.#seals.get(streamId) ?? []), { log, at }]);
       for (const act of this.onFrame) act(frame);
       ends.set(streamId, first + count);
       const place = `${streamId}/${first}`;

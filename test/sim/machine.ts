@@ -9,9 +9,11 @@ import type { Dice } from './random.ts';
 
 /** When every run starts, by the world's own wall clock. */
 export const START_MS = 1_800_000_000_000;
+/** Of a clock's rate error, what its wall clock keeps: somebody sets it right now and then. */
+const WALL_SHARE = 0.4;
 
 export interface ClockFaults {
-  /** Clock rates lie within this share of the true one: half of what leases allow between two machines. */
+  /** Clock rates lie within this share of the true one: what leases allow for. */
   readonly rateError: number;
   /** Wall clocks lie within this of the true one. */
   readonly wallErrorMs: number;
@@ -28,10 +30,14 @@ export class Machine {
   #suspendedMs = 0;
   #suspendedSince: number | undefined;
 
-  constructor(name: string, loop: EventLoop, dice: Dice, faults: ClockFaults) {
+  /** @param lean the way in which its clock is wrong when it is as wrong as may be: −1, too slow; 1, too fast. */
+  constructor(name: string, loop: EventLoop, dice: Dice, faults: ClockFaults, lean: -1 | 1) {
     this.name = name;
     this.#loop = loop;
-    this.#rate = 1 + dice.range(-faults.rateError, faults.rateError);
+    // Often as wrong as may be: two machines are rarely far apart by chance.
+    const isExtreme = dice.chance(0.7);
+    const error = dice.range(-faults.rateError, faults.rateError);
+    this.#rate = 1 + (isExtreme ? lean * faults.rateError : error);
     this.#wallOffsetMs = dice.range(-faults.wallErrorMs, faults.wallErrorMs);
     this.#monotonicStart = dice.range(0, 1e6);
   }
@@ -41,7 +47,7 @@ export class Machine {
   }
 
   wall(): number {
-    return Math.floor(START_MS + this.#wallOffsetMs + this.#loop.now * this.#rate);
+    return Math.floor(START_MS + this.#wallOffsetMs + this.#loop.now * (1 + WALL_SHARE * (this.#rate - 1)));
   }
 
   monotonic(): number {

@@ -37,12 +37,23 @@ export class Pledges {
     return promise;
   }
 
-  /** Everything that is asked of the channel from now on is tracked. */
-  watch(channel: Channel): void {
+  /**
+   * Everything that is asked of the channel from now on is tracked.
+   *
+   * @param sealed called when a stream that is deleted was sealed, before anybody else learns it.
+   */
+  watch(channel: Channel, sealed: (stream: string) => void): void {
     const append = channel.append.bind(channel);
     channel.append = (ref, ...rest) => this.track(`an append to ${ref.name}`, append(ref, ...rest), true);
     const deleteStream = channel.deleteStream.bind(channel);
-    channel.deleteStream = (ref) => this.track(`the deletion of ${ref.name}`, deleteStream(ref), true);
+    channel.deleteStream = (ref) => {
+      const sealing = deleteStream(ref);
+      sealing.then(
+        () => sealed(ref.name),
+        () => undefined,
+      );
+      return this.track(`the deletion of ${ref.name}`, sealing, true);
+    };
     const updateConfig = channel.updateConfig.bind(channel);
     channel.updateConfig = (ref) => this.track(`a configuration of ${ref.name}`, updateConfig(ref), true);
     const sealIfEmpty = channel.sealIfEmpty.bind(channel);

@@ -37,6 +37,8 @@ export interface Surroundings {
   readonly traced: (process: Process, name: string, fields: Parameters<Trace['event']>[1]) => void;
   /** A failure that no process may have. */
   readonly crashed: (process: Process, error: unknown) => void;
+  /** Its channel has sealed a stream: whoever asked for that learns it next. */
+  readonly sealed: (process: Process, stream: string) => void;
   /** A process has been asked for something, and has had its first turn with it. */
   readonly asked: (process: Process) => void;
   /** A process whose drain has ended still owes something that was asked of it before. */
@@ -88,7 +90,7 @@ export class Process {
     };
     this.cell = createCell(this.#ports, world.config);
     this.pledges = new Pledges(() => loop.now);
-    for (const { channel } of this.cell.channels) this.pledges.watch(channel);
+    for (const { channel } of this.cell.channels) this.pledges.watch(channel, (stream) => world.sealed(this, stream));
     this.cell.open('lease').catch((error: unknown) => world.crashed(this, error));
   }
 

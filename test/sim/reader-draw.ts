@@ -7,7 +7,8 @@ export function drawReader(dice: Dice): ReaderLimits {
   // Idle followers hear from a process often, or so rarely that a record which wakes nobody is told from one that does.
   const [heartbeatMsMin, heartbeatMsMax] = dice.pick([
     [40, 120],
-    [300, 900],
+    [600, 1_800],
+    [5_000, 15_000],
     [5_000, 15_000],
   ] as const);
   return {

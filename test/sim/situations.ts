@@ -54,6 +54,7 @@ export const SITUATIONS = [
   'orphan object swept',
   'log swept',
   'deletion completed by another',
+  'deletion dawdles behind its seal',
   'segments joined',
   'stream removed',
   'stream deleted itself',

@@ -17,6 +17,8 @@ export const STREAMS = [HOT, WARM, CHURN] as const;
 const PAUSE_MS_MAX = 10_000;
 /** In one run. */
 const HAUNTS_MAX = 20;
+const REMAKES_MAX = 3;
+const REMAKE_TRIES_MAX = 30;
 const SHADOWS_MAX = 8;
 /** Heartbeats, mostly. */
 const SHADOW_BATCHES_MAX = 60;
@@ -55,6 +57,7 @@ export class Workload {
   #haunts = 0;
   #meetings = 0;
   #shadows = 0;
+  #remakes = 0;
   readonly #trims = new Set<number>();
   #running: Promise<void>[] = [];
 
@@ -127,6 +130,27 @@ export class Workload {
       const { kind } = await writer.append(stream, [this.plainRecord(20)]);
       if (kind !== 'appended') return;
       await loop.sleep(writer.dice.gap(6));
+    }
+  }
+
+  /** `deleter` dawdles over the deletion of a stream: as soon as others have carried it through, somebody makes the stream again. */
+  remake(stream: string, deleter: Process): void {
+    if (!this.hasBudget || this.#remakes === REMAKES_MAX) return;
+    this.#remakes += 1;
+    this.#running.push(this.#remake(this.client(800 + this.#remakes), stream, deleter));
+  }
+
+  async #remake(client: Client, stream: string, deleter: Process): Promise<void> {
+    const { loop, cluster } = this.#world;
+    for (let tries = 0; tries < REMAKE_TRIES_MAX && this.hasBudget; tries += 1) {
+      await loop.sleep(client.dice.range(100, 300));
+      const others = cluster.processes.filter((process) => process !== deleter);
+      if (others.length === 0) continue;
+      client.only = client.dice.pick(others);
+      if ((await client.create(stream)).kind !== 'created') continue;
+      client.only = undefined;
+      await client.append(stream, [this.plainRecord(30)]);
+      return;
     }
   }
 

@@ -15,6 +15,7 @@ import { Cluster } from './cluster.ts';
 import { EventLoop } from './event-loop.ts';
 import { drawFaults, type FaultKind, type FaultPlan, Nemesis, RATE_ERROR_MAX, WALL_ERROR_MS_MAX } from './faults.ts';
 import { Fingerprint } from './fingerprint.ts';
+import { LeaseWatch } from './lease-watch.ts';
 import { Ledger } from './ledger.ts';
 import { START_MS } from './machine.ts';
 import { Network } from './network.ts';
@@ -29,7 +30,7 @@ import { drawReader } from './reader-draw.ts';
 import { Recorder } from './recorder.ts';
 import { RetentionWatch } from './retention.ts';
 import { Situations } from './situations.ts';
-import { drawWorkload, Workload, type WorkloadPlan } from './workload.ts';
+import { CHURN, drawWorkload, Workload, type WorkloadPlan } from './workload.ts';
 
 const BOUNDS_EVERY_MS = 50;
 
@@ -56,14 +57,19 @@ export interface Drawn {
   readonly config: CellConfig;
   readonly kind: ChunkStoreKind;
   readonly tasksCount: number;
+  /** Metadata is near, and leases are long: what a lease allows clocks to be wrong by shows where little else takes time. */
+  readonly isNear: boolean;
 }
 
 function draw(dice: Dice, options: WorldOptions): Drawn {
   const config = dice.fork('config');
-  const leaseMs = config.pick([600, 1_000, 1_500]);
+  const faults = drawFaults(dice.fork('faults'), options.without);
+  const isNear = faults.kinds.has('clock-rates') && config.chance(0.35);
+  const leaseMs = config.pick(isNear ? [1_500] : [600, 600, 1_000, 1_500]);
   const backlogBytesMax = config.pick([8, 24, 64]) * 1_024;
   return {
-    faults: drawFaults(dice.fork('faults'), options.without),
+    faults,
+    isNear,
     workload: drawWorkload(dice.fork('workload'), options.operationsMax),
     tasksCount: config.pick([2, 3, 3]),
     kind: {
@@ -117,6 +123,7 @@ export class World {
   readonly observer: Observer;
   readonly promptness: Promptness;
   readonly bounds: Bounds;
+  readonly leaseWatch: LeaseWatch;
   /** The root of everything that is drawn. */
   readonly dice: Dice;
   readonly catalog: Catalog;
@@ -138,6 +145,7 @@ export class World {
     this.audit = new Audit(this.objects.store, situations, (check, message) => this.fail(check, message));
     this.zones = new Zones(this.dice.fork('zones'), this.network, this.audit, situations);
     this.metadata = new Metadata(this.dice.fork('metadata'), situations);
+    if (this.drawn.isNear) this.metadata.latencyMs = { min: 0.02, mean: 0.1 };
     this.observer = new Observer(this.audit, situations);
     this.bounds = new Bounds(config, kind, this.audit, situations, (check, message) => this.fail(check, message));
     const surroundings: Surroundings = {
@@ -151,6 +159,7 @@ export class World {
       kind,
       traced: (process, name, fields) => this.#traced(process, name, fields),
       crashed: (process, error) => this.#crashed(process, error),
+      sealed: (process, stream) => this.#sealed(process, stream),
       asked: (process) => this.bounds.look(process),
       unkept: (process, what) => this.fail('unkept', `${process.name} has drained, and leaves without an answer ${what}`),
     };
@@ -159,6 +168,7 @@ export class World {
       wallErrorMs: faults.kinds.has('wall-jumps') ? WALL_ERROR_MS_MAX : 0,
     };
     this.cluster = new Cluster(surroundings, this.dice.fork('cluster'), clocks, tasksCount, situations, note);
+    this.leaseWatch = new LeaseWatch(this.audit, this.cluster, (check, message) => this.fail(check, message));
     this.promptness = new Promptness(
       this.cluster,
       () => this.loop.now,
@@ -227,6 +237,11 @@ export class World {
     this.loop.after(BOUNDS_EVERY_MS, () => this.watchBounds());
   }
 
+  /** The owner has sealed a stream that is being deleted, and its name does not say so yet. */
+  #sealed(process: Process, stream: string): void {
+    if (stream === CHURN && this.nemesis.sealed(process)) this.workload.remake(stream, process);
+  }
+
   #published(successor: Process): void {
     for (const other of this.cluster.processes) if (other !== successor && other.isOwner) this.workload.haunt(other, successor);
   }
@@ -250,6 +265,7 @@ export class World {
     this.observer.traced(process, name, fields ?? {});
     this.nemesis.traced(process, name);
     if (name === 'chunk.writer.stalled') this.promptness.stalled(process, String(fields?.['code']));
+    if (name === 'channel.repair') this.leaseWatch.repairs(process, Number(fields?.['epoch']));
     if (name === 'takeover.claimed') this.promptness.stalled(process, 'none');
     if (name === 'takeover.published') this.#published(process);
     if (fields?.['code'] === 'corrupt' && this.objects.explains(told)) situations.count('flipped segment refused');

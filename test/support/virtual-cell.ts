@@ -49,7 +49,7 @@ export class VirtualStore {
   constructor(seed: string, options: VirtualOptions = {}) {
     this.#options = options;
     this.dice = new Dice(seed);
-    this.#machine = new Machine('machine', this.loop, this.dice.fork('machine'), { rateError: 0, wallErrorMs: 0 });
+    this.#machine = new Machine('machine', this.loop, this.dice.fork('machine'), { rateError: 0, wallErrorMs: 0 }, 1);
     this.#classes = (options.storageClasses ?? ['express']).map((storageClass) => ({
       storageClass,
       stores: ['a', 'b', 'c'].map((name) => new MemoryChunkStore({ zone: zoneId(`${storageClass}-${name}`), checksum: zlibChecksum })),

@@ -197,4 +197,31 @@ export const METADATA_BUGS: readonly PlantedBug[] = [
       },
     ],
   },
+  {
+    name: 'another-stream-marked',
+    part: 'metadata',
+    rules: ['M12', 'G12'],
+    why: 'Whoever sealed a stream marks whatever stream has its name by then: one that was made since is being deleted, and takes appends.',
+    edits: [
+      {
+        file: 'core/metadata/streams.ts',
+        find: 'if (stream === undefined || stream.streamId !== id) throw streamNotFound(basin, name);\n      if (stream.deletedAt !== undefined) return { result: stream };',
+        replace:
+          'if (stream === undefined) throw streamNotFound(basin, name);\n      if (stream.deletedAt !== undefined) return { result: stream };',
+      },
+    ],
+  },
+  {
+    name: 'creation-delivered-twice',
+    part: 'metadata',
+    rules: ['M13'],
+    why: 'The request that made a stream arrives once more when the stream has been removed: the name stands for it again.',
+    edits: [
+      {
+        file: 'core/metadata/streams.ts',
+        find: "      { kind: 'check', key: stateKey(id), when: { absent: true } },\n",
+        replace: '',
+      },
+    ],
+  },
 ];

@@ -8,6 +8,7 @@ export const PROMISE_BUGS: readonly PlantedBug[] = [
     part: 'channel',
     rules: ['L6'],
     why: 'An owner that stops tells those whose chunk is on its way, and not those whose records wait for the next one: they wait for ever.',
+    onlyStalls: true,
     edits: [
       { file: 'core/channel/tenure.ts', find: '    for (const entry of this.#open.waiting()) entry.settle(this.#stopped);\n', replace: '' },
     ],
@@ -17,6 +18,7 @@ export const PROMISE_BUGS: readonly PlantedBug[] = [
     part: 'channel',
     rules: ['L6'],
     why: 'Appends of sessions that wait for room under an owner that stops wait for ever: there will be none.',
+    onlyStalls: true,
     edits: [
       {
         file: 'core/channel/tenure.ts',
@@ -30,6 +32,7 @@ export const PROMISE_BUGS: readonly PlantedBug[] = [
     part: 'channel',
     rules: ['L10'],
     why: 'Appends wait for a quorum that is out of reach as long as it is: their clients give up, and nobody told them what may be.',
+    onlyStalls: true,
     edits: [
       {
         file: 'core/channel/tenure.ts',
@@ -43,6 +46,7 @@ export const PROMISE_BUGS: readonly PlantedBug[] = [
     part: 'api',
     rules: ['A7'],
     why: 'Batches behind a refused one of their session are never answered: whoever submitted them waits for ever.',
+    onlyStalls: true,
     edits: [
       {
         file: 'core/channel/tenure.ts',

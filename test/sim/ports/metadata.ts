@@ -1,7 +1,7 @@
 // The metadata store behind the network; stale reads serve what was there before the last change.
 
 import { MemoryMetadataStore } from '#core/adapters/memory/memory-metadata-store.ts';
-import type { MetadataStore, Write } from '#core/ports/metadata-store.ts';
+import type { Key, MetadataStore, Write } from '#core/ports/metadata-store.ts';
 import type { Audit } from '../audit.ts';
 import type { Gate } from '../machine.ts';
 import type { Network, Remote } from '../network.ts';
@@ -19,7 +19,7 @@ export interface Fate {
 
 export class Metadata implements Remote {
   readonly name = 'metadata';
-  readonly latencyMs = { min: 0.5, mean: 3 };
+  latencyMs: { readonly min: number; readonly mean: number };
   readonly silentShare = 0;
   readonly timeoutMs = 400;
   isDark = false;
@@ -30,9 +30,14 @@ export class Metadata implements Remote {
   staleDeeper = 0;
   /** Told of every write of a channel's item that is sent; says how it fares. */
   onChannelWrite: ((machine: string, write: Write) => Fate) | undefined;
+  /** Told of every stream that is made: whether its request arrives once more, so much later. */
+  onCreation: (() => number | undefined) | undefined;
+  /** The next look of this machine at the name of a stream is under way for so long. */
+  lateLook: { readonly machine: string; readonly ms: number } | undefined;
   readonly store: MemoryMetadataStore;
 
   constructor(dice: Dice, situations: Situations) {
+    this.latencyMs = { min: 0.5, mean: 3 };
     this.store = new MemoryMetadataStore({
       staleBy: () => {
         if (!dice.chance(this.staleShare)) return 0;
@@ -49,7 +54,10 @@ export class Metadata implements Remote {
     const { store } = this;
     const read = <T>(apply: () => Promise<T>): Promise<T> => network.call(machine, gate, this, { isWrite: false }, apply);
     return {
-      get: (key, consistency) => read(() => store.get(key, consistency)),
+      get: (key, consistency) => {
+        const lateMs = this.#takeLateLook(machine, key);
+        return network.call(machine, gate, this, { isWrite: false, lateMs }, () => store.get(key, consistency));
+      },
       query: (partition, range, limit, consistency) => read(() => store.query(partition, range, limit, consistency)),
       commit: (writes) => {
         const [write] = writes;
@@ -58,10 +66,25 @@ export class Metadata implements Remote {
           audit.committed(writes, result);
           return result;
         };
+        const againMs = isCreation(writes) ? this.onCreation?.() : undefined;
+        if (againMs !== undefined) network.again(this, againMs, apply);
         const fate = write?.key.partition.startsWith('channel/') ? this.onChannelWrite?.(machine, write) : undefined;
         if (fate?.againMs !== undefined) network.again(this, fate.againMs, apply);
         return network.call(machine, gate, this, { isWrite: true, lateMs: fate?.lateMs ?? 0 }, apply);
       },
     };
   }
+
+  #takeLateLook(machine: string, { partition }: Key): number {
+    const { lateLook } = this;
+    if (lateLook?.machine !== machine || !partition.startsWith('streams/')) return 0;
+    this.lateLook = undefined;
+    return lateLook.ms;
+  }
+}
+
+/** A stream is made where its name is free, and it was never made and removed before. */
+function isCreation(writes: readonly Write[]): boolean {
+  const [name] = writes;
+  return name?.kind === 'put' && name.key.partition.startsWith('streams/') && name.when !== undefined && 'absent' in name.when;
 }
