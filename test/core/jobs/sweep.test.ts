@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
+import { decodeChunk } from '#core/format/chunk.ts';
 import { compactObjectKey, offloadObjectKey } from '#core/format/keys.ts';
 import { runChunkGc } from '#core/jobs/gc.ts';
 import { runOffload } from '#core/jobs/offload.ts';
@@ -146,6 +148,33 @@ describe('sweep of logs', () => {
     };
     await runSweepLogs(world.ports, { channel: CHANNEL }, BUDGET);
     expect([...held.keys()]).toEqual([seal]);
+  });
+
+  test('G9: a log that is closed, offloaded and dropped while zones are listed is left alone, and keeps its last seal', async () => {
+    const world = await worldOf();
+    const log = { channel: CHANNEL, epoch: epoch(1) };
+    const [, zone] = world.zones;
+    const held = zone?.stored.get(`${CHANNEL}/1`);
+    const end = world.stored(1).length;
+    // Behind a position that nobody ever wrote: the last seal comes to lie below it.
+    held?.set(position(end + 1), chunkAt(log, end + 1, 0));
+    const meanwhile = async (): Promise<void> => {
+      await world.own();
+      await offload(world);
+      await runChunkGc(world.ports, { channel: CHANNEL }, BUDGET);
+    };
+    const chunkLogs: typeof world.chunkLogs = {
+      ...world.chunkLogs,
+      stored: async (channel) => {
+        const listed = await world.chunkLogs.stored(channel);
+        await meanwhile();
+        return listed;
+      },
+    };
+    await runSweepLogs({ ...world.ports, chunkLogs }, { channel: CHANNEL }, BUDGET);
+    expect((await world.register.read()).logs.map(({ epoch: of }) => of)).toEqual([2]);
+    const seal = held?.get(position(end));
+    expect(seal === undefined ? undefined : decodeChunk(seal, zlibChecksum)?.kind).toBe('seal');
   });
 
   test('G9: logs that M lists, and those of its epoch and later, are left alone', async () => {
