@@ -305,6 +305,8 @@ describe('invariants', () => {
 
 // Module hooks that change sources while they are loaded, and whatever else could put them in place.
 const HOOKS = /\bregisterHooks\b|\bmodule\.register\b|\bstripTypeScriptTypes\b|--(?:experimental-)?loader\b/g;
+/** Ways in which a script, or an image, could put them there: by a module that is loaded first, or by the switch that names a bug. */
+const WAYS_IN = /--import\b|--require\b|\bnode\b[^\n]*\s-r\s|\bNODE_OPTIONS\b|\bPLANTED\b|sim\/planted/g;
 
 describe('planted bugs', () => {
   const isPlanted = (source: Source): boolean => source.path.startsWith('test/sim/planted/');
@@ -314,7 +316,23 @@ describe('planted bugs', () => {
     const others = everything.filter((source) => !isPlanted(source) && source.path !== 'test/tidy.test.ts');
     expect(others.flatMap((source) => occurrences(HOOKS, source))).toEqual([]);
     const { scripts } = JSON.parse(rootFile('package.json').text) as { scripts: Record<string, string> };
-    expect(Object.values(scripts).filter((script) => script.match(HOOKS) !== null)).toEqual([]);
+    expect(Object.values(scripts).filter((script) => script.match(HOOKS) !== null || script.match(WAYS_IN) !== null)).toEqual([]);
+  });
+
+  test('no host loads a module ahead of its own, by a flag or by the environment', () => {
+    expect(product.flatMap((source) => occurrences(WAYS_IN, source))).toEqual([]);
+    const files = ['.npmrc', '.ci/run', 'vitest.config.ts'].filter((file) => existsSync(path.join(ROOT, file)));
+    expect(files.length).toBeGreaterThan(1);
+    expect(files.flatMap((file) => occurrences(WAYS_IN, rootFile(file)))).toEqual([]);
+    for (const way of [
+      'node --import ./x.ts main.ts',
+      'NODE_OPTIONS=--require=x node main.ts',
+      'PLANTED=x node main.ts',
+      'node -r ./x.cjs main.ts',
+    ]) {
+      expect(way.match(WAYS_IN), way).not.toBeNull();
+    }
+    expect('node --max-semi-space-size=128 functions/local/main.ts'.match(WAYS_IN)).toBeNull();
   });
 
   test('the product mentions them nowhere, and has no switch for them', () => {

@@ -15,6 +15,8 @@ const SLOW_START_MS = 3_000;
 const HOUR_MS = 3_600_000;
 const MIB = 1_024 * 1_024;
 const FILLER_BYTES = 256 * 1_024;
+/** Longer than a refusal for want of space takes. */
+const FILL_MS_MAX = 15_000;
 /** Far more than a backlog and the room that is left. */
 const FILLER_APPENDS_MAX = 200;
 
@@ -256,9 +258,10 @@ export class Faults {
     await this.#start();
     if (isFull) return;
     this.counts.fullStores += 1;
-    // Goes on while other things befall the machine.
     this.#filling = this.#fill(`filler-${this.counts.fullStores}`);
     this.#filling.catch(() => undefined);
+    // Mostly nothing else befalls the machine before the store is full; else it goes on beside that.
+    await Promise.race([this.#filling, sleep(this.#options.longFreezes ? FILL_MS_MAX : FILL_MS_MAX / 5)]);
   }
 
   /** Appends until the store refuses it for want of space, or does not answer. */
