@@ -17,7 +17,6 @@ export type ErrorCode =
   | 'too_large'
   | 'method_not_allowed'
   | 'not_found'
-  | 'not_implemented'
   // Names and lifecycles.
   | 'basin_not_found'
   | 'stream_not_found'

@@ -34,7 +34,6 @@ export const ANSWERS = {
   too_large: { code: 'too_large', status: 413 },
   method_not_allowed: { code: 'method_not_allowed', status: 405 },
   not_found: { code: 'not_found', status: 404 },
-  not_implemented: { code: 'not_implemented', status: 501 },
   basin_not_found: { code: 'basin_not_found', status: 404 },
   stream_not_found: { code: 'stream_not_found', status: 404 },
   access_token_not_found: { code: 'access_token_not_found', status: 404 },
