@@ -11,6 +11,8 @@ import { type CellConfig, CHUNK_STORE_KINDS, DEFAULT_CELL_CONFIG } from '#core/c
 import { type RecordBatch, RecordBatchBuilder } from '#core/format/record.ts';
 import { zoneId } from '#core/model/ids.ts';
 import type { StorageClass } from '#core/model/stream-config.ts';
+import type { Clock } from '#core/ports/clock.ts';
+import type { TokenAuthority } from '#core/ports/token-authority.ts';
 import { EventLoop } from '#test/sim/event-loop.ts';
 import { Fingerprint } from '#test/sim/fingerprint.ts';
 import { clockOf, Gate, Machine } from '#test/sim/machine.ts';
@@ -24,6 +26,8 @@ export interface VirtualOptions {
   readonly latencyMs?: number;
   readonly config?: Partial<CellConfig>;
   readonly storageClasses?: readonly StorageClass[];
+  /** Default: none issues tokens, and none is asked for. */
+  readonly authority?: TokenAuthority;
 }
 
 /** Leases, jobs and ages that a test need not wait for. */
@@ -66,18 +70,19 @@ export class VirtualStore {
   }
 
   /** One more process over the same stores; its owner opens it. */
-  process(): { readonly cell: Cell; kill(): void } {
+  process(): { readonly cell: Cell; readonly clock: Clock; kill(): void } {
     const gate = new Gate();
     this.#processes += 1;
+    const clock = clockOf(this.loop, this.#machine, gate);
     const cell = createCell(
       {
-        clock: clockOf(this.loop, this.#machine, gate),
+        clock,
         random: this.dice.fork(`process-${this.#processes}`).port(),
         checksum: zlibChecksum,
         cipher,
         trace: { event: (name) => void this.events.push(name) },
         metadata: this.metadata,
-        authority: noTokens,
+        authority: this.#options.authority ?? noTokens,
         objects: this.objects,
         zones: this.#classes.map(({ storageClass, stores }) => ({
           storageClass,
@@ -88,7 +93,7 @@ export class VirtualStore {
       },
       { ...QUICK, ...this.#options.config },
     );
-    return { cell, kill: () => gate.shut() };
+    return { cell, clock, kill: () => gate.shut() };
   }
 
   /** Lets virtual time pass until `act` has come to its end. @throws what it throws; Error when nothing is left that could end it. */

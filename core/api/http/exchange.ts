@@ -17,6 +17,8 @@ export type NodeResponse = ServerResponse | Http2ServerResponse;
 const LINGER_MS = 5_000;
 
 const ignore = (): void => undefined;
+/** Every exchange ends so: one error for all, as an error costs its stack. */
+const GONE = new Error('the exchange is over');
 
 /** How many answers of an HTTP/1 connection wait to be taken: clients may send requests ahead. */
 const waitingAnswers = new WeakMap<Socket, number>();
@@ -72,13 +74,13 @@ export class Exchange {
       this.#stream = (request as Http2ServerRequest).stream as ServerHttp2Stream;
       request.on('error', ignore);
       this.#stream.on('error', ignore);
-      this.#stream.once('close', () => this.#gone.abort());
+      this.#stream.once('close', () => this.#gone.abort(GONE));
     } else {
       this.#request = request;
       this.#response = response as ServerResponse;
       this.#request.on('error', ignore);
       this.#response.on('error', ignore);
-      this.#response.once('close', () => this.#gone.abort());
+      this.#response.once('close', () => this.#gone.abort(GONE));
     }
   }
 

@@ -200,6 +200,53 @@ describe('the shared port', () => {
     expect(await getHttp2()).toBe('HTTP/2.0');
   });
 
+  describe('of requests that are sent ahead', () => {
+    /** Each is answered a little later, in node's two writes. */
+    const slow: Partial<HttpServerOptions> = {
+      handle: (request, response) => {
+        request.resume();
+        const body = Buffer.from(`"${request.url}"`);
+        setTimeout(() => {
+          (response as import('node:http').ServerResponse).writeHead(200, { 'content-length': body.length });
+          (response as import('node:http').ServerResponse).end(body);
+        }, 30);
+      },
+    };
+
+    test('none has its 100 Continue between the head and the body of an answer', async () => {
+      await start(slow);
+      const { socket, text } = await open();
+      const request = (path: string) => `POST ${path} HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 1\r\n\r\n.`;
+      socket.write(request('/a') + request('/b'));
+      await expect.poll(text).toMatch(/"\/b"$/);
+      const [first, ...answers] = text().split(/(?=HTTP\/1\.1 )/);
+      expect(first).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+      expect(answers.map((answer) => answer.split('\r\n\r\n')[1])).toEqual(['"/a"', '"/b"']);
+      socket.destroy();
+    });
+
+    test('those before what cannot be parsed have their answers first', async () => {
+      await start(slow);
+      const { socket, text, closed } = await open();
+      socket.write('GET /a HTTP/1.1\r\nhost: x\r\n\r\nPOST /b HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n.noise\r\n');
+      await closed;
+      const answers = text().split(/(?=HTTP\/1\.1 )/);
+      expect(answers.map((answer) => [answer.slice(9, 12), answer.split('\r\n\r\n')[1]])).toEqual([
+        ['200', '"/a"'],
+        ['200', '"/b"'],
+        ['400', expect.stringContaining('"bad_header"')],
+      ]);
+    });
+
+    test('one whose own body cannot be parsed is told so', async () => {
+      await start({ handle: () => undefined });
+      const { socket, text, closed } = await open();
+      socket.write('POST /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nnoise\r\n');
+      await closed;
+      expect(text()).toMatch(/^HTTP\/1\.1 400 [\s\S]*"bad_header"/);
+    });
+  });
+
   test('connections whose clients hang up in any state are forgotten', async () => {
     await start();
     const client = connectHttp2(`http://127.0.0.1:${port}`);

@@ -1,8 +1,12 @@
 // Clients that owe something and do not give it: bytes that they promised, or reading what they asked for.
 
 import { connect } from 'node:http2';
+import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Bodies, withBody } from '#core/api/http/body.ts';
+import { Draining } from '#core/api/http/draining.ts';
+import type { Exchange } from '#core/api/http/exchange.ts';
 import { Api } from '#test/support/api.ts';
 import { RawConnection } from '#test/support/raw.ts';
 import { startServer, type TestServer } from './server.ts';
@@ -49,6 +53,15 @@ describe('a unary body', () => {
     for (const raw of [silent, trickling]) raw.reset();
     expect(await api.tail('a')).toBe(0);
     await expect.poll(() => server.handler.openCount).toBe(0);
+  });
+
+  test('whose client is gone before anybody reads it ends at once', async () => {
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    const body = new Readable({ read: () => undefined }).once('close', resolve).destroy();
+    await closed;
+    const exchange = { headers: {}, body, gone: new AbortController().signal } as unknown as Exchange;
+    const reading = withBody(exchange, new Bodies(PATIENCE, new Draining()), async () => 'read');
+    await expect(Promise.race([reading, sleep(100, 'late')])).rejects.toMatchObject({ code: 'client_hangup' });
   });
 });
 

@@ -20,6 +20,10 @@ export interface Http1Options {
 
 export class Http1 {
   readonly #server: NodeServer;
+  /** The requests of a connection that are not answered to their end. */
+  readonly #owed = new WeakMap<Duplex, Map<ServerResponse, IncomingMessage>>();
+  /** Connections that are told so once they have what they are owed. */
+  readonly #refused = new WeakSet<Duplex>();
   #isRetired = false;
 
   constructor({ headerBytesMax, headersMsMax, idleMsMax, handle }: Http1Options) {
@@ -33,18 +37,24 @@ export class Http1 {
       requireHostHeader: false,
     });
     const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+      this.#owe(request, response);
       if (this.#isRetired) response.setHeader('connection', 'close');
       const problem = hostProblem(request);
       if (problem === undefined) handle(request, response);
       else refuse(request, response, problem);
     };
     this.#server.on('request', onRequest);
+    this.#server.on('checkContinue', (request, response) => {
+      // Behind an answer that is not complete, node would put it between this one's head and body.
+      if (response.socket !== null) response.writeContinue();
+      onRequest(request, response);
+    });
     // An expectation that is not known is as good as none.
     this.#server.on('checkExpectation', onRequest);
     this.#server.on('connect', (_, socket) =>
       answerPlainly(socket, { status: 405, code: 'method_not_allowed', message: 'this server is no proxy' }),
     );
-    this.#server.on('clientError', answerClientError);
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuseUnparsed(error, socket));
     // It never listens by itself; this starts its check of headers that take too long.
     this.#server.emit('listening');
   }
@@ -67,6 +77,26 @@ export class Http1 {
 
   close(): void {
     this.#server.close();
+  }
+
+  #owe(request: IncomingMessage, response: ServerResponse): void {
+    const owed = this.#owed.get(request.socket) ?? new Map<ServerResponse, IncomingMessage>();
+    this.#owed.set(request.socket, owed.set(response, request));
+    response.once('close', () => owed.delete(response));
+  }
+
+  /** Whole requests that came before what cannot be parsed have their answers first: a client takes answers in order. */
+  #refuseUnparsed(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const before = [...(this.#owed.get(socket) ?? [])].find(([, request]) => request.complete)?.[0];
+    if (before === undefined || !socket.writable || socket.destroyed) answerClientError(error, socket);
+    else if (!this.#refused.has(socket)) {
+      this.#refused.add(socket);
+      const again = (): void => {
+        this.#refused.delete(socket);
+        this.#refuseUnparsed(error, socket);
+      };
+      before.once('close', again);
+    }
   }
 }
 
