@@ -114,7 +114,7 @@ export function drawFaults(dice: Dice, without: ReadonlySet<FaultKind>): FaultPl
   for (const kind of FAULT_KINDS) {
     const own = dice.fork(kind);
     const exists = own.chance(COMMON.get(kind) ?? share);
-    times[kind] = own.between(2, 9);
+    times[kind] = COMMON.has(kind) ? own.between(4, 11) : own.between(2, 9);
     if (exists && !without.has(kind)) kinds.add(kind);
   }
   if (kinds.size === 0 && !without.has('kill')) kinds.add('kill');
