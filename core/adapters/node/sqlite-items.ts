@@ -13,6 +13,7 @@ import { type ErrorCode, refused, StoreError } from '../../model/errors.ts';
 import type { CommitResult, Fields, Item, Key, Purpose, Write } from '../../ports/metadata-store.ts';
 import { applied, mayApply } from '../metadata-writes.ts';
 import { checkWhole, damagedItem, itemCrc } from './sqlite-check.ts';
+import { keepPrivate, makePrivate } from './sqlite-privacy.ts';
 import { removeReserveFile, SqliteReserve } from './sqlite-reserve.ts';
 
 /** "MILL": what `file` and people see in the header. */
@@ -234,6 +235,7 @@ function needsCurrent(write: Write): boolean {
 function opened(path: string, access: 'read' | 'write', { pagesMax }: SqliteOptions): DatabaseSync {
   let db: DatabaseSync | undefined;
   try {
+    if (access === 'write') makePrivate(path);
     db = new DatabaseSync(path, { readOnly: access === 'read', timeout: BUSY_TIMEOUT_MS });
     db.exec(`PRAGMA cache_size = ${CACHE_SIZE}; PRAGMA mmap_size = 0; PRAGMA foreign_keys = OFF`);
     if (access === 'write') prepareToWrite(db, path, pagesMax);
@@ -253,6 +255,7 @@ function prepareToWrite(db: DatabaseSync, path: string, pagesMax: number | undef
   }
   if (!isNew) checkWhole(db, path);
   db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${WAL_BYTES_KEPT_MAX}`);
+  keepPrivate(path);
   if (pagesMax !== undefined) db.exec(`PRAGMA max_page_count = ${pagesMax}`);
   // Nothing is written to a file that is ready: a full disk must not keep it from being opened.
   if (!isNew) return;

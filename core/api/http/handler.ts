@@ -188,9 +188,18 @@ class Handler implements HttpHandler {
     const [found] = this.#router.match(method === 'HEAD' ? 'GET' : method, path);
     const route = found[0]?.[0];
     if (route !== undefined) return route as Route;
-    const [others] = this.#methods.match('GET', path);
-    if (others.length === 0) throw refused('not_found', 'there is nothing at this path');
-    throw wrongMethod(method);
+    if (this.#methodsAt(path).length > 0) throw wrongMethod(method);
+    // A segment without a character would be a name, and no name is empty.
+    const named = path.replace(/\/(?=\/|$)/g, '/-');
+    if (named !== path && this.#methodsAt(named).length > 0) throw refused('bad_path', 'a name in the path is empty');
+    throw refused('not_found', 'there is nothing at this path');
+  }
+
+  /** What the path takes, HEAD with GET. */
+  #methodsAt(path: string): readonly string[] {
+    if (TEXTS.has(path)) return ['GET', 'HEAD'];
+    const [found] = this.#methods.match('GET', path);
+    return found.flatMap(([method]) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
   }
 
   async #serveUnary({ service, settings, tokens }: Served, named: Named, route: Route): Promise<number> {
@@ -224,7 +233,8 @@ class Handler implements HttpHandler {
         ...CORS,
         ...headers,
         ...(contentType === undefined ? {} : { 'content-type': contentType }),
-        ...(packed.encoding === undefined ? {} : { 'content-encoding': packed.encoding, vary: 'accept-encoding' }),
+        ...(packed.encoding === undefined ? {} : { 'content-encoding': packed.encoding }),
+        vary: 'accept-encoding',
       },
       packed.body,
     );
@@ -296,7 +306,8 @@ class Handler implements HttpHandler {
     const retry: AnswerHeaders =
       retryAfterMs === undefined ? {} : { 'retry-after-ms': retryAfterMs, 'retry-after': Math.ceil(retryAfterMs / 1_000) };
     const challenge: AnswerHeaders = status === 401 ? { 'www-authenticate': 'Bearer' } : {};
-    exchange.answer(status, { ...CORS, ...retry, ...challenge, 'content-type': 'application/json' }, Buffer.from(body));
+    const allowed: AnswerHeaders = status === 405 ? { allow: this.#methodsAt(exchange.path).join(', ') } : {};
+    exchange.answer(status, { ...CORS, ...retry, ...challenge, ...allowed, 'content-type': 'application/json' }, Buffer.from(body));
   }
 }
 

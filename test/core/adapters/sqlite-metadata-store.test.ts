@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -52,6 +52,19 @@ describe('SqliteMetadata', () => {
     store = await openSqliteMetadata(file);
     expect(await store.pragma('synchronous')).toBe(FULL);
     expect(await store.pragma('journal_mode')).toBe('wal');
+  });
+
+  test('its files are for their user alone, also those of a store that was made otherwise', async () => {
+    const modes = () => Promise.all(['', '-wal', '-shm'].map(async (end) => (await stat(`${file}${end}`)).mode & 0o777));
+    store = await openSqliteMetadata(file);
+    await store.commit([put('a')]);
+    expect(await modes()).toEqual([0o600, 0o600, 0o600]);
+    await store.close();
+    await chmod(file, 0o644);
+    store = await openSqliteMetadata(file);
+    await store.commit([put('b')]);
+    expect(await modes()).toEqual([0o600, 0o600, 0o600]);
+    expect(await store.get({ partition: 'p', sort: 'a' }, 'strong')).toBeDefined();
   });
 
   test('a commit whose condition fails takes nothing from the others of its group', async () => {

@@ -242,7 +242,7 @@ describe('issuing over HTTP', () => {
 
   test('a token comes back in listings as it was asked for, spelled out, without its secret', async () => {
     const scope = { basins: { prefix: 'a' }, streams: { exact: '' }, op_groups: { stream: { read: true } }, ops: ['list-basins'] };
-    const answer = await issue({ id: 'spelled', expires_at: '2999-01-01T00:00:00.5+01:00', scope });
+    const answer = await issue({ id: 'spelled', expires_at: '2999-01-01t00:00:00.5+01:00', scope });
     expect(answer.status).toBe(201);
     expect(answer.headers.get('cache-control')).toBe('no-store');
     const listed = await as(ROOT_TOKEN, 'GET', '/access-tokens?prefix=spelled');

@@ -52,6 +52,13 @@ describe('the description', () => {
     for (const name of refs) expect(Object.keys(document.components.schemas)).toContain(name);
   });
 
+  test('names the storage classes that clients know, on every way in and out', () => {
+    const classes = [...JSON.stringify(document).matchAll(/"storage_class":(\{.*?"enum":\[.*?\])/g)].map(([, schema]) => schema ?? '');
+    expect(classes.length).toBeGreaterThan(3);
+    for (const schema of classes) expect(schema).toContain('"enum":["standard","express"]');
+    expect(JSON.stringify(document)).not.toContain('"native"');
+  });
+
   test('says of numbers in the query that they are numbers, and of flags that they are flags', () => {
     const read = document.paths['/v1/streams/{stream}/records']?.['get']?.parameters ?? [];
     const types = Object.fromEntries(read.map(({ name, schema }) => [name, schema.type]));

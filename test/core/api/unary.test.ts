@@ -287,12 +287,31 @@ describe('records', () => {
     const text = bytes[0] === 0x7b ? bytes.toString() : zstdDecompressSync(bytes).toString();
     expect(JSON.parse(text).records[0].body).toHaveLength(5_000);
   });
+
+  test.each([
+    ['gzip;q=0', 'x'.repeat(5_000), null],
+    ['zstd;q=0.000, gzip;q=0.001', 'x'.repeat(5_000), 'gzip'],
+    ['gzip; q=0 , zstd ; Q=0.0', 'x'.repeat(5_000), null],
+    ['gzip', 'short', null],
+  ])('an answer to "%s" is packed with what is not ruled out, and says what it depends on', async (accepted, body, encoding) => {
+    const basin = await withBasin();
+    await basin.createStream('a');
+    await basin.append('a', { records: [{ body }] });
+    const headers = { 's2-basin': basin.basin, 'accept-encoding': accepted };
+    const answer = await fetch(`${server.origin}/v1/streams/a/records?seq_num=0`, { headers });
+    expect(answer.headers.get('content-encoding')).toBe(encoding);
+    expect(answer.headers.get('vary')).toBe('accept-encoding');
+    expect(await answer.json()).toMatchObject({ records: [{ body }] });
+  });
 });
 
 describe('bad requests', () => {
   test.each([
     ['GET', '/nothing', {}, 404, 'not_found'],
     ['GET', '/streams/a/records/', {}, 404, 'not_found'],
+    ['PUT', '/streams/', {}, 400, 'bad_path'],
+    ['POST', '/streams//records', { body: { records: [{}] } }, 400, 'bad_path'],
+    ['DELETE', '/basins/', {}, 400, 'bad_path'],
     ['DELETE', '/basins', {}, 405, 'method_not_allowed'],
     ['PUT', '/streams/a/records', {}, 405, 'method_not_allowed'],
     ['GET', '/basins/UPPERCASE', {}, 400, 'bad_path'],

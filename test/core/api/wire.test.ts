@@ -132,7 +132,16 @@ describe('targets and methods', () => {
   test.each(['/health', '/ping', '/metrics'])('%s is there to be read only', async (path) => {
     const answer = await fetch(`${server.origin}${path}`, { method: 'POST' });
     expect([answer.status, await answer.json()]).toMatchObject([405, { code: 'method_not_allowed' }]);
+    expect(answer.headers.get('allow')).toBe('GET, HEAD');
     expect((await fetch(`${server.origin}${path}`, { method: 'HEAD' })).status).toBe(200);
+  });
+
+  test('a method that a path does not take is answered with those that it takes', async () => {
+    const allowed = async (method: string, path: string) =>
+      (await fetch(`${server.origin}${path}`, { method, headers: { 's2-basin': api.basin } })).headers.get('allow')?.split(', ').sort();
+    expect(await allowed('DELETE', '/v1/basins')).toEqual(['GET', 'HEAD', 'POST']);
+    expect(await allowed('PUT', '/v1/streams/a/records')).toEqual(['GET', 'HEAD', 'POST']);
+    expect(await allowed('POST', '/v1/streams/a')).toEqual(['DELETE', 'GET', 'HEAD', 'PATCH', 'PUT']);
   });
 
   test.each(['/v1/basins', '/v1/streams/a', '/v1/streams/a/records/tail', '/v1/streams/a/records?seq_num=0', '/v1/streams/none'])(

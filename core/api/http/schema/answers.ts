@@ -3,9 +3,9 @@
 
 import { z } from 'zod';
 import { BATCH_RECORDS_MAX, FENCING_TOKEN_BYTES_MAX } from '../../../model/limits.ts';
+import { storageClass } from './config.ts';
 import { U64_JSON, u64In } from './parse.ts';
 
-const storageClass = z.enum(['standard', 'express', 'native']);
 const ENCODER = new TextEncoder();
 const u64 = z.number().meta(U64_JSON);
 const time = z.string().meta({ format: 'date-time' });

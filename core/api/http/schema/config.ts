@@ -16,7 +16,8 @@ import { parseWith, U64_JSON, u64In } from './parse.ts';
 /** What a configuration would mean above 2^53 − 1 it means at 2^53 − 1 too. */
 const u64 = u64In.transform((value) => (value > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : Number(value))).meta(U64_JSON);
 
-const storageClass = z.enum(['standard', 'express', 'native']);
+/** Strict clients know two classes: a third is taken and told only where a deployment has it, and described nowhere. */
+export const storageClass = z.enum(['standard', 'express', 'native']).meta({ enum: ['standard', 'express'] });
 const mode = z.enum(['client-prefer', 'client-require', 'arrival']);
 const retention = z
   .union([z.strictObject({ age: u64 }), z.strictObject({ infinite: z.object({}) })])

@@ -26,9 +26,16 @@ const scopeFields = z.object({
   ops: z.array(z.enum(OPERATION_NAMES as [string, ...string[]])).nullish(),
 });
 
+/** RFC 3339 lets its letters be small. */
+const time = z
+  .string()
+  .transform((text) => text.toUpperCase())
+  .pipe(z.iso.datetime({ offset: true, error: 'expected a time as in RFC 3339' }))
+  .meta({ format: 'date-time' });
+
 export const issueToken = z.object({
   id: textBy(accessTokenId).meta({ maxLength: 96 }),
-  expires_at: z.iso.datetime({ offset: true, error: 'expected a time as in RFC 3339' }).nullish(),
+  expires_at: time.nullish(),
   auto_prefix_streams: z.boolean().nullish(),
   scope: scopeFields,
 });
