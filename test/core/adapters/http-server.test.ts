@@ -123,6 +123,16 @@ describe('the shared port', () => {
     expect(text()).toMatch(/^HTTP\/1.1 408 .*"code":"request_timeout"/s);
   });
 
+  test('A15: an HTTP/2 connection whose headers never end is closed', async () => {
+    await start({ idleMsMax: 100 });
+    for (const sent of [h2Request(1).subarray(0, 20), h2Frame(FRAME.headers, 0, 1, h2Request(1).subarray(9))]) {
+      const { socket, closed } = await open();
+      socket.write(Buffer.concat([H2_PREFACE, h2Settings(), sent]));
+      await closed;
+    }
+    await expect.poll(() => server.connectionsCount).toBe(0);
+  });
+
   test('A15: a request under way outlives every timeout', async () => {
     await start({ headersMsMax: 100, idleMsMax: 100 });
     const client = connectHttp2(`http://127.0.0.1:${port}`);

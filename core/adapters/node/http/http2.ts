@@ -22,6 +22,8 @@ const STREAM_WINDOW_BYTES = 16 * MIB;
 /** Twice that, so that one session that is not read does not stop the others of its connection. */
 const CONNECTION_WINDOW_BYTES = 32 * MIB;
 const STREAMS_MAX = 256;
+/** From the last word to a connection without a stream to its end. */
+const CLOSING_MS_MAX = 1_000;
 /** Node refuses new streams above this: queued answers count, and a batch of a read session is up to 2 MiB. */
 const SESSION_MEMORY_MIB = 512;
 /** PING and SETTINGS of a connection: a client that keeps its connections alive sends a few a minute. */
@@ -107,7 +109,12 @@ export class Http2 {
     let timer: NodeJS.Timeout | undefined;
     const arm = (): void => {
       clearTimeout(timer);
-      timer = setTimeout(() => session.close(), this.#idleMsMax);
+      timer = setTimeout(() => {
+        session.close();
+        // Half a frame of headers is a stream to the library, which waits for its end.
+        timer = setTimeout(() => session.destroy(), CLOSING_MS_MAX);
+        timer.unref();
+      }, this.#idleMsMax);
       timer.unref();
     };
     arm();
