@@ -117,7 +117,7 @@ const change: fc.Arbitrary<Change> = often<Change>(
   [1, { kind: 'too large' }],
   [1, fc.integer({ min: 1, max: 10 }).map((missing) => ({ kind: 'unfinished', missing }) as const)],
   [2, { kind: 'chunked' }],
-  [0, { kind: 'large head' }],
+  [1, { kind: 'large head' }],
 );
 
 /** None, for every second request. */

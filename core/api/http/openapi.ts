@@ -13,7 +13,7 @@ type Json = Readonly<Record<string, unknown>>;
 const JSON_TYPE = 'application/json';
 const ERROR = { $ref: '#/components/schemas/ErrorInfo' };
 /** What any request may be answered with. */
-const ANY_ERRORS = [400, 401, 403, 408, 422, 429, 500, 502, 503];
+const ANY_ERRORS = [400, 401, 403, 408, 422, 429, 431, 500, 502, 503];
 const STATUS_TEXTS: Readonly<Record<number, string>> = {
   400: 'The request is malformed',
   401: 'No valid access token',
@@ -27,6 +27,7 @@ const STATUS_TEXTS: Readonly<Record<number, string>> = {
   416: 'The read starts where nothing is written yet',
   422: 'The request is well-formed and cannot be done',
   429: 'Too much at once; try again later',
+  431: 'The head of the request is too large',
   500: 'A failure of the server or its storage; it may have had an effect',
   502: 'The server is overloaded or its disk is full; nothing happened',
   503: 'Not available now; try again',
