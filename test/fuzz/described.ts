@@ -65,8 +65,12 @@ export function checkAnswer({ method, target, acceptEncoding }: Asked, answer: R
   if (label === '400 bad_header' || status === 431 || (method === 'HEAD' && status === 400)) return label;
   if (method === 'OPTIONS') assert.equal(status, 204);
   else if (TEXTS.includes(path)) assert.equal(status, method === 'GET' || method === 'HEAD' ? 200 : 405);
-  else if (found.length === 0) assert.equal(label.replace(/^405$/, '404'), method === 'HEAD' ? '404' : '404 not_found');
-  else return checkDescribed(found, method, answer, body) ?? label;
+  else if (found.length === 0) {
+    // Filled in, an empty segment would be a name.
+    const filled = path.replace(/\/(?=\/|$)/g, '/-');
+    const isNameless = filled !== path && routesAt(filled).length > 0;
+    assert.equal(label, method === 'HEAD' ? '404' : isNameless ? '400 bad_path' : '404 not_found');
+  } else return checkDescribed(found, method, answer, body) ?? label;
   return label;
 }
 
