@@ -141,7 +141,7 @@ export class Streams {
       try {
         await names.streams.markDeleting(basin, name, found.streamId);
         this.#deps.meter.operation('delete-stream', basin);
-        this.#deps.meter.changed(found.streamId);
+        this.#deps.meter.changed(found.streamId, basin);
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;
         // Somebody else has carried the deletion through since the seal.

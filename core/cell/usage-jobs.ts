@@ -54,8 +54,9 @@ function flushJob(context: UsageContext): Job {
 }
 
 /** Each run goes on where the last one stopped; once all is measured, it rests. */
-function measureJob({ ports, config, repository, channels }: UsageContext): Job {
-  let request: MeasureRequest = {};
+function measureJob({ ports, config, repository, meter, channels }: UsageContext): Job {
+  let isFirst = true;
+  let request: MeasureRequest = { isFirst };
   let restsUntil = 0;
   return {
     name: 'measure storage',
@@ -63,8 +64,11 @@ function measureJob({ ports, config, repository, channels }: UsageContext): Job 
     async run() {
       const now = ports.clock.monotonic();
       if (request.cursor === undefined && now < restsUntil) return;
-      const report = await runMeasureStorage({ ...ports, repository, held: heldIn(channels) }, request, config.walkBudgetMs);
-      request = report.cursor === undefined ? {} : { cursor: report.cursor, bytes: report.bytes ?? 0 };
+      const changed = (streamId: StreamId): void => meter.changed(streamId);
+      const measurePorts = { ...ports, repository, held: heldIn(channels), changed };
+      const report = await runMeasureStorage(measurePorts, request, config.walkBudgetMs);
+      if (report.isDone) isFirst = false;
+      request = report.cursor === undefined ? { isFirst } : { isFirst, cursor: report.cursor, bytes: report.bytes ?? 0 };
       if (report.isDone) restsUntil = now + config.usage.measureMs;
     },
   };

@@ -1,11 +1,15 @@
 // Adds up what the streams of each basin store, basin after basin, a part a run; and deletes usage that is too old to be asked for.
 //
+// A process that crashed may have changed streams and not sampled them: the first walk of the next one looks at what their last
+// samples say, and has those sampled that store something else.
+//
 // Streams that are being deleted store nothing any more.
 
+import { fromRfc3339 } from '../base/rfc3339.ts';
 import type { HeldStream } from '../metadata/stored-bytes.ts';
 import { storedBytes } from '../metadata/stored-bytes.ts';
 import type { StreamId } from '../model/ids.ts';
-import { DAY_SECS } from '../model/usage.ts';
+import { DAY_SECS, HOUR_SECS, METRICS_RANGE_SECS_MAX } from '../model/usage.ts';
 import { deadlineOf, type JobPorts, type Report } from './job-ports.ts';
 import { type StreamCursor, walkStreams } from './walk-streams.ts';
 
@@ -13,6 +17,8 @@ export interface MeasureRequest {
   /** Where the last run stopped, and what it had added up of that basin. */
   readonly cursor?: StreamCursor;
   readonly bytes?: number;
+  /** Until every stream was looked at once since the process began. */
+  readonly isFirst?: boolean;
 }
 
 export interface MeasureReport extends Report {
@@ -24,18 +30,25 @@ export interface MeasureReport extends Report {
 
 type Ports = Pick<JobPorts, 'repository' | 'clock'> & {
   readonly held: (streamId: StreamId) => HeldStream | undefined;
+  /** What the stream stores is not what was sampled last. */
+  readonly changed: (streamId: StreamId) => void;
 };
 
 export async function runMeasureStorage(ports: Ports, request: MeasureRequest, budgetMs: number): Promise<MeasureReport> {
-  const { repository, clock, held } = ports;
+  const { repository, clock, held, changed } = ports;
   let bytes = request.bytes ?? 0;
   let basinsMeasured = 0;
   const cursor = await walkStreams(
     repository,
     request.cursor,
     deadlineOf(ports, budgetMs),
-    async ({ streamId, deletedAt }) => {
-      if (deletedAt === undefined) bytes += await storedBytes(repository.segments, streamId, held);
+    async ({ streamId, deletedAt, createdAt }) => {
+      if (deletedAt !== undefined) return;
+      const stored = await storedBytes(repository.segments, streamId, held);
+      bytes += stored;
+      if (request.isFirst !== true) return;
+      const sampled = await lastSampled(ports, streamId, createdAt);
+      if (sampled !== undefined && sampled !== stored) changed(streamId);
     },
     async (basin) => {
       await repository.usage.putStorage(basin, { second: Math.floor(clock.now() / 1_000), bytes });
@@ -44,6 +57,14 @@ export async function runMeasureStorage(ports: Ports, request: MeasureRequest, b
     },
   );
   return { isDone: cursor === undefined, basinsMeasured, ...(cursor === undefined ? {} : { cursor, bytes }) };
+}
+
+/** What the history of a stream says of it now; undefined: it says what is stored now. */
+async function lastSampled({ repository, clock }: Ports, streamId: StreamId, createdAt: string): Promise<number | undefined> {
+  const second = Math.floor(clock.now() / 1_000);
+  const sample = await repository.usage.lastSample({ kind: 'stream', name: streamId }, Math.floor(second / HOUR_SECS) + 1);
+  if (sample !== undefined) return sample.bytes;
+  return fromRfc3339(createdAt) / 1_000 > second - METRICS_RANGE_SECS_MAX ? 0 : undefined;
 }
 
 export interface PurgeUsageRequest {

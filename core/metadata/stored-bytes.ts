@@ -5,6 +5,10 @@
 import type { Frame } from '../format/frame.ts';
 import type { SeqNum, StreamId } from '../model/ids.ts';
 import { NEW_STREAM_STATE, type SegmentIndex } from './segment-index.ts';
+import type { Streams } from './streams.ts';
+
+/** A basin of so many streams is added up at once; a larger one by the walk over all of them alone. */
+export const ADDED_UP_STREAMS_MAX = 256;
 
 /** A stream in its owner's memory, as it was at one moment. */
 export interface HeldStream {
@@ -34,4 +38,21 @@ export async function storedBytes(
     bytes += frame.meteredBytes;
   }
   return bytes;
+}
+
+/**
+ * Metered bytes that the streams of a basin store now; those that are being deleted store nothing any more.
+ *
+ * @returns undefined when they are too many (ADDED_UP_STREAMS_MAX).
+ */
+export async function basinBytes(
+  streams: Pick<Streams, 'list'>,
+  basin: string,
+  ofStream: (streamId: StreamId) => Promise<number>,
+): Promise<number | undefined> {
+  const page = await streams.list(basin, { limit: ADDED_UP_STREAMS_MAX });
+  if (page.hasMore) return undefined;
+  let sum = 0;
+  for (const { streamId, deletedAt } of page.streams) if (deletedAt === undefined) sum += await ofStream(streamId);
+  return sum;
 }

@@ -37,6 +37,11 @@ export function decodeSamples(item: Item): readonly StorageSample[] {
   return seconds.map((second, i) => ({ second: hour * HOUR_SECS + second, bytes: bytes[i] ?? 0 }));
 }
 
+/** Hours since 1970. */
+export function hourOf(item: Item): number {
+  return placeOf(item).hour;
+}
+
 /** The write that an item has come to. */
 export function flushOf(item: Item | undefined): number {
   return item === undefined ? 0 : new FieldReader(item).count('flush');

@@ -7,10 +7,10 @@
 
 import { invariant } from '../base/invariant.ts';
 import type { StorageSample, UsageHour, UsageOwner } from '../model/usage.ts';
-import { HOUR_SECS } from '../model/usage.ts';
+import { HOUR_SECS, MINUTE_SECS } from '../model/usage.ts';
 import type { Fields, Item, Key, MetadataStore, Write } from '../ports/metadata-store.ts';
 import { transact } from './conditional.ts';
-import { decodeSamples, decodeUsageHour, encodeSamples, flushOf, parseUsageDay } from './usage-codec.ts';
+import { decodeSamples, decodeUsageHour, encodeSamples, flushOf, hourOf, parseUsageDay } from './usage-codec.ts';
 import { USAGE_DAYS, type UsageDay, type UsageSubject, usageDayKey, usageDaySort, usageHourSort, usagePartition } from './usage-schema.ts';
 
 const HOURS_A_DAY = 24;
@@ -92,8 +92,13 @@ export class Usage {
   /** The last sample of a stream or basin before an hour; undefined: none that is kept. */
   async lastSample(subject: UsageSubject, before: number): Promise<StorageSample | undefined> {
     const range = { start: '', end: usageHourSort(before), reverse: true };
-    const [last] = await this.#store.query(usagePartition(subject), range, 1, 'stale');
-    return last === undefined ? undefined : decodeSamples(last).at(-1);
+    const [item] = await this.#store.query(usagePartition(subject), range, 1, 'stale');
+    if (item === undefined) return undefined;
+    // Of an hour there may be items of several writers, which are in no order of time.
+    let last: StorageSample | undefined;
+    const hour = hourOf(item);
+    for await (const sample of this.samples(subject, hour, hour + 1)) if (last === undefined || sample.second >= last.second) last = sample;
+    return last;
   }
 
   /** Whether anything was sampled in that hour or later. */
@@ -101,12 +106,25 @@ export class Usage {
     return (await this.#store.query(usagePartition(subject), { start: usageHourSort(from) }, 1, 'stale')).length > 0;
   }
 
-  /** What a basin stores, as of an hour's latest look. */
+  /**
+   * What a basin stores. Kept are the first look of an hour, and each that found something else than the one before it; of a minute
+   * only the last. Several may look.
+   */
   async putStorage(basin: string, sample: StorageSample): Promise<void> {
     const subject: UsageSubject = { kind: 'storage', name: basin };
     const hour = Math.floor(sample.second / HOUR_SECS);
     const key = { partition: usagePartition(subject), sort: usageHourSort(hour) };
-    await this.#store.commit([{ kind: 'put', key, fields: encodeSamples(1, [sample]) }, putDay(subject, hour)], 'growth');
+    await transact<void>(this.#store, async () => {
+      const item = await this.#store.get(key, 'strong');
+      const samples = item === undefined ? [] : decodeSamples(item);
+      if (samples.at(-1)?.bytes === sample.bytes) return { result: undefined };
+      const kept = samples.filter(({ second }) => Math.floor(second / MINUTE_SECS) < Math.floor(sample.second / MINUTE_SECS));
+      const flush = flushOf(item);
+      const fields = encodeSamples(flush + 1, [...kept, sample]);
+      const when = item === undefined ? { absent: true as const } : { equals: { flush } };
+      const writes: Write[] = [{ kind: 'put', key, fields, when }, ...(item === undefined ? [putDay(subject, hour)] : [])];
+      return { writes, result: undefined, purpose: 'growth' };
+    });
   }
 
   /** Days of [start, end) on which something was counted in a basin. */

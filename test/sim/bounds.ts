@@ -53,6 +53,7 @@ export class Bounds {
     this.#check(process, 'minutes of usage', usage.minutes, minutesMax);
     this.#check(process, 'streams to be sampled', usage.changedStreams, streamsMax);
     this.#check(process, 'streams that were sampled', usage.sampledStreams, streamsMax);
+    this.#check(process, 'basins to be sampled', usage.changedBasins, streamsMax);
     if (2 * readBytes >= allReadsBytesMax) this.#situations.count('half a bound met: bytes that readers hold');
     if (usage.minutes === minutesMax) this.#situations.count('bound met: minutes of usage');
   }

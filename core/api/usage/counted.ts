@@ -22,18 +22,20 @@ export class CountedAppends {
   readonly #counters: Counters;
   readonly #to: AppendCounters;
   readonly #streamId: StreamId;
+  readonly #basin: string;
 
   constructor(meter: Meter, basin: string, streamId: StreamId, storageClass: StorageClass) {
     this.#meter = meter;
     this.#counters = meter.basin(basin);
     this.#to = appendCounters(storageClass);
     this.#streamId = streamId;
+    this.#basin = basin;
   }
 
   acknowledged({ meteredBytes, commands }: Pick<RecordBatch, 'meteredBytes' | 'commands'>): void {
     this.#counters.appended(this.#to, meteredBytes);
     for (const { kind } of commands) this.#counters.add(kind === 'fence' ? FENCE : TRIM);
-    this.#meter.changed(this.#streamId);
+    this.#meter.changed(this.#streamId, this.#basin);
   }
 }
 

@@ -35,6 +35,13 @@ export interface MeterBounds {
   readonly streamsMax: number;
 }
 
+export interface UsageGauges {
+  readonly minutes: number;
+  readonly changedStreams: number;
+  readonly sampledStreams: number;
+  readonly changedBasins: number;
+}
+
 export class Meter {
   readonly account: Counters;
   readonly #clock: Clock;
@@ -48,6 +55,10 @@ export class Meter {
   #minutesCount = 0;
   readonly #changed = new Set<StreamId>();
   readonly #samples = new Map<StreamId, SampledHour>();
+  readonly #changedBasins = new Set<string>();
+  /** Those that were taken in the minute that was asked about last. */
+  readonly #takenBasins = new Set<string>();
+  #takenMinute = Number.NaN;
   #lost = 0;
 
   constructor(clock: Clock, random: Random, bounds: MeterBounds) {
@@ -74,10 +85,16 @@ export class Meter {
     counters.add(counterIndex(operation));
   }
 
-  /** What the stream stores has changed, and is sampled soon. */
-  changed(streamId: StreamId): void {
+  /** What the stream stores has changed, and is sampled soon; with it what its basin stores, where that is known. */
+  changed(streamId: StreamId, basin?: string): void {
     if (this.#changed.size < this.#bounds.streamsMax) this.#changed.add(streamId);
     else if (!this.#changed.has(streamId)) this.#lost += 1;
+    if (basin !== undefined) this.basinChanged(basin);
+  }
+
+  /** What finds no room is found by the walk over all basins. */
+  basinChanged(basin: string): void {
+    if (this.#changedBasins.size < this.#bounds.streamsMax) this.#changedBasins.add(basin);
   }
 
   /** The numbers of a minute (since 1970). Numbers that are let go of are never given again. */
@@ -107,8 +124,13 @@ export class Meter {
   }
 
   /** What is held now; each is bounded (`MeterBounds`). */
-  get gauges(): { readonly minutes: number; readonly changedStreams: number; readonly sampledStreams: number } {
-    return { minutes: this.#minutesCount, changedStreams: this.#changed.size, sampledStreams: this.#samples.size };
+  get gauges(): UsageGauges {
+    return {
+      minutes: this.#minutesCount,
+      changedStreams: this.#changed.size,
+      sampledStreams: this.#samples.size,
+      changedBasins: Math.max(this.#changedBasins.size, this.#takenBasins.size),
+    };
   }
 
   /** Minutes and streams that found no room since this was asked last: what was counted of them is lost. */
@@ -158,6 +180,18 @@ export class Meter {
   takeChanged(minute?: number): readonly StreamId[] {
     const due = [...this.#changed].filter((streamId) => minute === undefined || this.#samples.get(streamId)?.lastMinute !== minute);
     for (const streamId of due) this.#changed.delete(streamId);
+    return due;
+  }
+
+  /** Basins that changed, and were not taken in this minute (since 1970) before; none: in no minute. */
+  takeChangedBasins(minute?: number): readonly string[] {
+    if (minute !== this.#takenMinute) this.#takenBasins.clear();
+    this.#takenMinute = minute ?? Number.NaN;
+    const due = [...this.#changedBasins].filter((basin) => !this.#takenBasins.has(basin));
+    for (const basin of due) {
+      this.#changedBasins.delete(basin);
+      if (this.#takenBasins.size < this.#bounds.streamsMax) this.#takenBasins.add(basin);
+    }
     return due;
   }
 

@@ -60,9 +60,10 @@ export class Metrics {
 
   /** @throws StoreError `invalid` */
   async stream(basin: string, stream: string, _set: StreamSet, request: MetricsRequest): Promise<readonly Metric[]> {
-    const range = rangeOf(request, this.#now());
+    const now = this.#now();
+    const range = rangeOf(request, now);
     checkInterval(request, 'minute');
-    const values = gaugePoints(await this.#storage.ofStream(basin, stream, range), range, MINUTE_SECS);
+    const values = gaugePoints(await this.#storage.ofStream(basin, stream, range), range, MINUTE_SECS, now);
     this.#deps.meter.operation('stream-metrics', basin);
     return [{ kind: 'gauge', name: 'storage', unit: 'bytes', values }];
   }
@@ -74,7 +75,8 @@ export class Metrics {
     switch (set) {
       case 'storage': {
         checkInterval(request, 'hour');
-        const values = gaugePoints(await this.#storage.ofBasin(basin, range), range, HOUR_SECS);
+        const now = this.#now();
+        const values = gaugePoints(await this.#storage.ofBasin(basin, range), range, HOUR_SECS, now);
         return [{ kind: 'gauge', name: 'storage', unit: 'bytes', values }];
       }
       case 'append-ops':

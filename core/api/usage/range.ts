@@ -23,7 +23,7 @@ export function rangeOf({ start, end }: MetricsRequest, now: number): TimeRange 
 
 /** Whether a range reaches up to now. */
 export function isUpToNow({ end }: TimeRange, now: number): boolean {
-  return end + AHEAD_SECS_MAX >= now;
+  return end >= now;
 }
 
 export function intervalOf(set: AccountSet | BasinSet, { interval }: MetricsRequest, { start, end }: TimeRange): Interval {

@@ -1,6 +1,7 @@
 // Adds up what was counted into steps of time. Pure.
 //
-//   U4  A minute counts in a range if it begins there: whatever ranges a longer one is cut into, their sums add up to its own.
+//   U4  A minute counts in a range that holds any part of it: whatever ranges a longer one is cut into at full minutes, their sums add
+//       up to its own.
 //
 // Steps in which nothing was counted are left out.
 
@@ -69,6 +70,7 @@ export function isActiveIn({ hour, minutes, counts }: UsageHour, range: TimeRang
   );
 }
 
+/** @param second at which a minute begins. A range without any length holds no part of one. */
 function isIn({ start, end }: TimeRange, second: number): boolean {
-  return second >= start && second < end;
+  return start < end && second + MINUTE_SECS > start && second < end;
 }

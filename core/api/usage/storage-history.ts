@@ -1,9 +1,10 @@
 // When the storage of a stream or a basin changed, and to what: from samples, and from what is stored right now.
 //
-// Whatever changed was sampled since, or is being changed now: before its first sample a stream held nothing, and one without a
+// Whatever changed was sampled since, soon after, or is being changed now: before its first sample a stream held nothing, and one without a
 // sample holds what it always held. That is so as far back as samples are kept.
 
 import { fromRfc3339 } from '../../base/rfc3339.ts';
+import { basinBytes } from '../../metadata/stored-bytes.ts';
 import type { UsageSubject } from '../../metadata/usage-schema.ts';
 import type { TimeRange } from '../../model/metrics.ts';
 import type { StorageSample } from '../../model/usage.ts';
@@ -11,9 +12,6 @@ import { METRICS_RANGE_SECS_MAX } from '../../model/usage.ts';
 import type { ServiceDeps } from '../deps.ts';
 import { isUpToNow } from './range.ts';
 import { hoursOf } from './series.ts';
-
-/** A basin of so many streams is added up for an answer; a larger one was a few minutes ago, at the latest within the hour. */
-const ADDED_UP_STREAMS_MAX = 256;
 
 export class StorageHistory {
   readonly #deps: Pick<ServiceDeps, 'names' | 'usage' | 'storedBytes' | 'clock'>;
@@ -33,9 +31,10 @@ export class StorageHistory {
   }
 
   async ofBasin(basin: string, range: TimeRange): Promise<readonly StorageSample[]> {
-    const info = await this.#deps.names.basins.get(basin);
+    const { names, storedBytes } = this.#deps;
+    const info = await names.basins.get(basin);
     if (info === undefined) return [];
-    return this.#history({ kind: 'storage', name: basin }, info.createdAt, range, () => this.#addedUp(basin));
+    return this.#history({ kind: 'storage', name: basin }, info.createdAt, range, () => basinBytes(names.streams, basin, storedBytes));
   }
 
   /** @param now what is stored now; undefined: that would take too long. */
@@ -61,14 +60,5 @@ export class StorageHistory {
     if (isYoung) samples.unshift({ second: created, bytes: 0 });
     if (isUpToNow(range, second) && bytes !== undefined) samples.push({ second, bytes });
     return samples;
-  }
-
-  async #addedUp(basin: string): Promise<number | undefined> {
-    const { names, storedBytes } = this.#deps;
-    const { streams, hasMore } = await names.streams.list(basin, { limit: ADDED_UP_STREAMS_MAX });
-    if (hasMore) return undefined;
-    let sum = 0;
-    for (const { streamId, deletedAt } of streams) if (deletedAt === undefined) sum += await storedBytes(streamId);
-    return sum;
   }
 }

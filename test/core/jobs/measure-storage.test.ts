@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { SampledHour } from '#core/api/usage/own-items.ts';
 import { type MeasureRequest, runMeasureStorage, runPurgeUsage } from '#core/jobs/measure-storage.ts';
+import type { StreamId } from '#core/model/ids.ts';
 import type { StorageSample } from '#core/model/usage.ts';
 import { BASIN_CONFIG, CONFIG, planned, type World, world } from '../metadata/support.ts';
 
@@ -25,7 +27,9 @@ function portsOf(made: World) {
     ms += 1;
     return { frames: [{ first: 0 as never, count: 1, meteredBytes: 7 }], trimPoint: 0 as never };
   };
-  return { repository, clock, held };
+  const changes: StreamId[] = [];
+  const changed = (streamId: StreamId) => void changes.push(streamId);
+  return { repository, clock, held, changed, changes };
 }
 
 async function stored(made: World, name: string): Promise<StorageSample[]> {
@@ -73,6 +77,27 @@ describe('runMeasureStorage', () => {
     await runMeasureStorage(portsOf(made), {}, 1_000);
     expect((await stored(made, 'basin-small')).map(({ bytes }) => bytes)).toEqual([14, 14]);
   });
+});
+
+test('the first walk of a process finds streams that its predecessor changed and did not sample, and no other', async () => {
+  const made = world();
+  await basin(made, 'basin-small', 4);
+  const sampled = async (name: string, bytes: number): Promise<StreamId> => {
+    const { streamId } = await made.repository.streams.resolve('basin-small', name);
+    const item = new SampledHour(streamId, Math.floor(made.time / 3_600_000), 'a-1');
+    item.add({ second: Math.floor(made.time / 1_000), bytes });
+    await made.repository.usage.write([item]);
+    return streamId;
+  };
+  await sampled('stream-0', 7);
+  const changed = await sampled('stream-1', 3);
+  await sampled('stream-2', 7);
+  const { streamId: fresh } = await made.repository.streams.resolve('basin-small', 'stream-3');
+  const ports = portsOf(made);
+  await runMeasureStorage(ports, {}, 1_000);
+  expect(ports.changes).toEqual([]);
+  await runMeasureStorage(ports, { isFirst: true }, 1_000);
+  expect(ports.changes).toEqual([changed, fresh]);
 });
 
 test('runPurgeUsage keeps the days that it is told to keep', async () => {

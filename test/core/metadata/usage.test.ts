@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { SampledHour } from '#core/api/usage/own-items.ts';
 import { type OwnItem, USAGE_ITEMS_MAX } from '#core/metadata/usage.ts';
 import { encodeUsageHour } from '#core/metadata/usage-codec.ts';
 import { USAGE_DAYS } from '#core/metadata/usage-schema.ts';
@@ -132,26 +133,52 @@ describe('what a basin stores', () => {
   const samples = ({ repository }: World, start: number, end: number): Promise<StorageSample[]> =>
     all(repository.usage.samples({ kind: 'storage', name: 'the-basin' }, start, end));
 
-  test('is kept hour by hour, the last look of each', async () => {
+  test('is kept in each hour from its first look on, whenever it changed, of a minute the last', async () => {
     const made = world();
     const { usage } = made.repository;
     for (const [second, bytes] of [
       [7_200, 1],
       [7_260, 2],
+      [7_270, 2],
+      [7_320, 4],
+      [7_379, 3],
+      [7_400, 3],
       [10_800, 3],
+      [10_900, 3],
     ] as const) {
       await usage.putStorage('the-basin', { second, bytes });
     }
     expect(await samples(made, 0, 100)).toEqual([
+      { second: 7_200, bytes: 1 },
       { second: 7_260, bytes: 2 },
+      { second: 7_379, bytes: 3 },
       { second: 10_800, bytes: 3 },
     ]);
     const subject = { kind: 'storage', name: 'the-basin' } as const;
-    expect(await usage.lastSample(subject, 3)).toEqual({ second: 7_260, bytes: 2 });
+    expect(await usage.lastSample(subject, 3)).toEqual({ second: 7_379, bytes: 3 });
     expect(await usage.lastSample(subject, 2)).toBeUndefined();
     expect(await usage.hasSamples(subject, 3)).toBe(true);
     expect(await usage.hasSamples(subject, 4)).toBe(false);
   });
+});
+
+test('the last sample of a stream is the latest, whichever of its writers it is of', async () => {
+  const made = world();
+  const { usage } = made.repository;
+  const name = '5'.repeat(32);
+  for (const [id, hour, second, bytes] of [
+    ['z-1', 2, 7_300, 1],
+    ['a-1', 2, 7_500, 2],
+    ['m-1', 2, 7_400, 3],
+    ['b-1', 1, 3_700, 4],
+  ] as const) {
+    const item = new SampledHour(name, hour, id);
+    item.add({ second, bytes });
+    await usage.write([item]);
+  }
+  const subject = { kind: 'stream', name } as const;
+  expect(await usage.lastSample(subject, 9)).toEqual({ second: 7_500, bytes: 2 });
+  expect(await usage.lastSample(subject, 2)).toEqual({ second: 3_700, bytes: 4 });
 });
 
 describe('purge', () => {

@@ -17,9 +17,10 @@ describe('gaugePoints', () => {
     { second: 300, bytes: 0 },
   ];
 
-  test('tells the value at the start, at each full step, and at the end', () => {
-    expect(gaugePoints(samples, { start: 110, end: 310 }, 60)).toEqual([
-      [110, 1],
+  const LATER = 10_000;
+
+  test('tells the value at each full step, and at the end', () => {
+    expect(gaugePoints(samples, { start: 110, end: 310 }, 60, LATER)).toEqual([
       [120, 1],
       [180, 3],
       [240, 3],
@@ -29,12 +30,20 @@ describe('gaugePoints', () => {
   });
 
   test('leaves out what lies before the first sample, and is one point for one moment', () => {
-    expect(gaugePoints(samples, { start: 0, end: 130 }, 60)).toEqual([
+    expect(gaugePoints(samples, { start: 0, end: 130 }, 60, LATER)).toEqual([
       [120, 1],
       [130, 1],
     ]);
-    expect(gaugePoints(samples, { start: 160, end: 160 }, 60)).toEqual([[160, 2]]);
-    expect(gaugePoints([], { start: 0, end: 600 }, 60)).toEqual([]);
+    expect(gaugePoints(samples, { start: 160, end: 160 }, 60, LATER)).toEqual([[160, 2]]);
+    expect(gaugePoints([], { start: 0, end: 600 }, 60, LATER)).toEqual([]);
+  });
+
+  test('ends now, whatever is asked of the time to come', () => {
+    expect(gaugePoints(samples, { start: 170, end: 290 }, 60, 230)).toEqual([
+      [180, 3],
+      [230, 3],
+    ]);
+    expect(gaugePoints(samples, { start: 231, end: 290 }, 60, 230)).toEqual([]);
   });
 
   property.prop([
@@ -42,21 +51,27 @@ describe('gaugePoints', () => {
     fc.nat(5_000),
     fc.nat(5_000),
     fc.constantFrom(60, 3_600),
-  ])('each point is what the last sample until then says', (some, a, b, step) => {
+    fc.nat(6_000),
+  ])('each point is what the last sample until then says', (some, a, b, step, now) => {
     const ordered = some.toSorted((x, y) => x.second - y.second);
     const range = { start: Math.min(a, b), end: Math.max(a, b) };
-    const points = gaugePoints(ordered, range, step);
+    const points = gaugePoints(ordered, range, step, now);
+    const last = Math.min(range.end, now);
     for (const [second, value] of points) {
       expect(ordered.filter((sample) => sample.second <= second).at(-1)?.bytes).toBe(value);
-      expect(second === range.start || second === range.end || second % step === 0).toBe(true);
+      expect(second === last || second % step === 0).toBe(true);
+      expect(second >= range.start && second <= last).toBe(true);
     }
-    expect(points.length > 0).toBe(ordered.some(({ second }) => second <= range.end));
+    const moments = new Set(Array.from({ length: 6_001 }, (_, at) => at).filter((at) => at === last || at % step === 0));
+    const told = [...moments].filter((at) => at >= range.start && at <= last && ordered.some(({ second }) => second <= at));
+    expect(points.map(([second]) => second)).toEqual(told);
   });
 });
 
 /** A basin with streams, which store what the test says. */
 class Stored extends UsageWorld {
-  readonly counter = this.meter();
+  counter = this.meter();
+  #isFirst = true;
   readonly #ids = new Map<string, StreamId>();
 
   async create(...names: string[]): Promise<void> {
@@ -67,23 +82,32 @@ class Stored extends UsageWorld {
     }
   }
 
-  change(name: string, bytes: number): void {
+  change(name: string, bytes: number, kind: 'append' | 'trim' | 'crash' = 'append'): void {
     const id = this.#ids.get(name);
     if (id === undefined) throw new Error(`no stream ${name}`);
     this.stored.set(id, bytes);
-    this.counter.changed(id);
+    if (kind === 'trim') this.counter.changed(id);
+    else this.counter.changed(id, BASIN);
+  }
+
+  /** The process ends at once, and another one begins. */
+  crash(): void {
+    this.counter = this.meter();
+    this.#isFirst = true;
   }
 
   async delete(name: string): Promise<void> {
     await this.repository.streams.markDeleting(BASIN, name, this.#ids.get(name) as StreamId);
   }
 
-  measure() {
+  async measure() {
     const held = (streamId: string) => ({
       frames: [{ first: 0 as never, count: 1, meteredBytes: this.stored.get(streamId) ?? 0 }],
       trimPoint: 0 as never,
     });
-    return runMeasureStorage({ repository: this.repository, clock: this.clock, held }, {}, 1_000);
+    const changed = (streamId: StreamId) => this.counter.changed(streamId);
+    await runMeasureStorage({ repository: this.repository, clock: this.clock, held, changed }, { isFirst: this.#isFirst }, 1_000);
+    this.#isFirst = false;
   }
 
   async stream(name: string, start: number, end: number) {
@@ -222,4 +246,59 @@ describe('storage of a basin', () => {
     world.time += 600_000;
     expect(await world.basin(DAY, DAY + 660)).toEqual([[DAY + 660, 0]]);
   });
+});
+
+describe('the past', () => {
+  /** Of a sample: a stream has one a minute at most, soon after it changed, a basin too; a walk begins a minute after the last. */
+  const SAMPLED_SECS_MAX = 70;
+  const STEP_SECS = 5;
+  const STREAMS = ['a', 'b', 'c'];
+  const change = fc.record({
+    afterSteps: fc.integer({ min: 1, max: 60 }),
+    stream: fc.constantFrom(...STREAMS),
+    bytes: fc.nat(1_000),
+    /** Whether those who know of it say so: a trim does not name the basin. */
+    kind: fc.constantFrom('append', 'trim', 'crash'),
+  });
+
+  property.prop([fc.array(change, { maxLength: 12 })], { numRuns: 30 })(
+    'is told of basins and of streams as it was, a sampling period late at most, also after a crash',
+    async (changes) => {
+      const world = new Stored();
+      await world.create(...STREAMS);
+      const truth: { second: number; bytes: Readonly<Record<string, number>> }[] = [{ second: DAY, bytes: { a: 0, b: 0, c: 0 } }];
+      let measuredAt = Number.NEGATIVE_INFINITY;
+      const pass = async (steps: number) => {
+        for (let i = 0; i < steps; i += 1) {
+          world.time += STEP_SECS * 1_000;
+          await world.flush(world.counter);
+          if (world.time - measuredAt < 60_000) continue;
+          measuredAt = world.time;
+          await world.measure();
+        }
+      };
+      for (const { afterSteps, stream, bytes, kind } of changes) {
+        await pass(afterSteps);
+        world.time += 1_000;
+        world.change(stream, bytes, kind);
+        truth.push({ second: world.time / 1_000, bytes: { ...truth.at(-1)?.bytes, [stream]: bytes } });
+        if (kind !== 'crash') continue;
+        world.crash();
+        measuredAt = Number.NEGATIVE_INFINITY;
+      }
+      await pass(30);
+      const end = Math.floor(world.time / 1_000) - 60;
+      for (let at = DAY; at < end; at += 41) {
+        const maybe = truth.filter(({ second }, i) => second <= at && (truth[i + 1]?.second ?? at + 1) > at - SAMPLED_SECS_MAX);
+        const streams = await Promise.all(STREAMS.map((name) => world.stream(name, at, at)));
+        for (const [i, name] of STREAMS.entries()) expect(maybe.map(({ bytes }) => bytes[name])).toContain(streams[i]?.[0]?.[1]);
+        const sums = maybe.map(({ bytes }) => Object.values(bytes).reduce((sum, value) => sum + value, 0));
+        const [point] = (await world.basin(at, at)) ?? [];
+        expect(point?.[0]).toBe(at);
+        expect(sums).toContain(point?.[1]);
+        if (maybe.length > 1) continue;
+        expect(point?.[1]).toBe(streams.reduce((sum, told) => sum + (told?.[0]?.[1] ?? 0), 0));
+      }
+    },
+  );
 });
