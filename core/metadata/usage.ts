@@ -7,7 +7,7 @@
 
 import { invariant } from '../base/invariant.ts';
 import type { StorageSample, UsageHour, UsageOwner } from '../model/usage.ts';
-import { HOUR_SECS, MINUTE_SECS } from '../model/usage.ts';
+import { addSample, HOUR_SECS } from '../model/usage.ts';
 import type { Fields, Item, Key, MetadataStore, Write } from '../ports/metadata-store.ts';
 import { transact } from './conditional.ts';
 import { decodeSamples, decodeUsageHour, encodeSamples, flushOf, hourOf, parseUsageDay } from './usage-codec.ts';
@@ -108,7 +108,7 @@ export class Usage {
 
   /**
    * What a basin stores. Kept are the first look of an hour, and each that found something else than the one before it; of a minute
-   * only the last. Several may look.
+   * the first and the last. Several may look.
    */
   async putStorage(basin: string, sample: StorageSample): Promise<void> {
     const subject: UsageSubject = { kind: 'storage', name: basin };
@@ -116,11 +116,11 @@ export class Usage {
     const key = { partition: usagePartition(subject), sort: usageHourSort(hour) };
     await transact<void>(this.#store, async () => {
       const item = await this.#store.get(key, 'strong');
-      const samples = item === undefined ? [] : decodeSamples(item);
+      const samples = item === undefined ? [] : [...decodeSamples(item)];
       if (samples.at(-1)?.bytes === sample.bytes) return { result: undefined };
-      const kept = samples.filter(({ second }) => Math.floor(second / MINUTE_SECS) < Math.floor(sample.second / MINUTE_SECS));
+      addSample(samples, sample);
       const flush = flushOf(item);
-      const fields = encodeSamples(flush + 1, [...kept, sample]);
+      const fields = encodeSamples(flush + 1, samples);
       const when = item === undefined ? { absent: true as const } : { equals: { flush } };
       const writes: Write[] = [{ kind: 'put', key, fields, when }, ...(item === undefined ? [putDay(subject, hour)] : [])];
       return { writes, result: undefined, purpose: 'growth' };

@@ -59,3 +59,23 @@ export interface StorageSample {
   readonly second: number;
   readonly bytes: number;
 }
+
+/** Since 1970. */
+export function minuteOfSample({ second }: StorageSample): number {
+  return Math.floor(second / MINUTE_SECS);
+}
+
+/**
+ * Adds the latest sample to those of an hour. Of a minute the first and the last are kept: were it the last alone, what changed a
+ * minute before would be told another minute later.
+ *
+ * @param samples in the order of time; changed in place.
+ */
+export function addSample(samples: StorageSample[], sample: StorageSample): void {
+  const minute = minuteOfSample(sample);
+  // A clock that was set back begins anew from there.
+  while (samples.some((other) => minuteOfSample(other) > minute)) samples.pop();
+  const ofMinute = samples.filter((other) => minuteOfSample(other) === minute);
+  if (ofMinute.length > 1) samples.pop();
+  samples.push(sample);
+}

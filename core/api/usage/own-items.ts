@@ -3,7 +3,7 @@
 import { type OwnItem, subjectOf } from '../../metadata/usage.ts';
 import { encodeSamples, encodeUsageHour } from '../../metadata/usage-codec.ts';
 import type { UsageSubject } from '../../metadata/usage-schema.ts';
-import { COUNTERS, MINUTE_SECS, type StorageSample, type UsageHour, type UsageOwner } from '../../model/usage.ts';
+import { addSample, COUNTERS, minuteOfSample, type StorageSample, type UsageHour, type UsageOwner } from '../../model/usage.ts';
 import type { Fields } from '../../ports/metadata-store.ts';
 
 /** Counts of an owner in the minutes of an hour. */
@@ -75,21 +75,15 @@ export class SampledHour implements OwnItem {
   /** Minutes since 1970; undefined: none yet. */
   get lastMinute(): number | undefined {
     const last = this.#samples.at(-1);
-    return last === undefined ? undefined : minuteOf(last);
+    return last === undefined ? undefined : minuteOfSample(last);
   }
 
-  /** Another one of the same minute takes the place of the first. */
   add(sample: StorageSample): void {
-    if (this.lastMinute === minuteOf(sample)) this.#samples.pop();
-    this.#samples.push(sample);
+    addSample(this.#samples, sample);
     this.isDirty = true;
   }
 
   encode(flush: number): Fields {
     return encodeSamples(flush, this.#samples);
   }
-}
-
-function minuteOf({ second }: StorageSample): number {
-  return Math.floor(second / MINUTE_SECS);
 }

@@ -133,7 +133,7 @@ describe('what a basin stores', () => {
   const samples = ({ repository }: World, start: number, end: number): Promise<StorageSample[]> =>
     all(repository.usage.samples({ kind: 'storage', name: 'the-basin' }, start, end));
 
-  test('is kept in each hour from its first look on, whenever it changed, of a minute the last', async () => {
+  test('is kept in each hour from its first look on, whenever it changed, of a minute the first and the last', async () => {
     const made = world();
     const { usage } = made.repository;
     for (const [second, bytes] of [
@@ -141,6 +141,7 @@ describe('what a basin stores', () => {
       [7_260, 2],
       [7_270, 2],
       [7_320, 4],
+      [7_330, 5],
       [7_379, 3],
       [7_400, 3],
       [10_800, 3],
@@ -151,6 +152,7 @@ describe('what a basin stores', () => {
     expect(await samples(made, 0, 100)).toEqual([
       { second: 7_200, bytes: 1 },
       { second: 7_260, bytes: 2 },
+      { second: 7_320, bytes: 4 },
       { second: 7_379, bytes: 3 },
       { second: 10_800, bytes: 3 },
     ]);

@@ -160,7 +160,10 @@ describe('samples', () => {
       await world.flush(meter, { isLast: bytes === 20 });
       world.time += 1_000;
     }
-    expect(await samples(world, STREAM)).toEqual([[1, 20]]);
+    expect(await samples(world, STREAM)).toEqual([
+      [0, 10],
+      [1, 20],
+    ]);
   });
 
   test('a stream that cannot be sampled stays marked', async () => {
