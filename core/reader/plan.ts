@@ -4,6 +4,7 @@
 // Only what trimming explains is passed over.
 //
 //   T6  A reader gets every readable record once and in order, whatever moves between memory and segments meanwhile.
+//   T11 A source that was closed holds nothing, whatever it was doing then.
 
 import { invariant } from '../base/invariant.ts';
 import type { Frame } from '../format/frame.ts';
@@ -29,6 +30,7 @@ export class StreamSource {
   #next: SeqNum;
   #scan: SegmentScan | undefined;
   #vainPlans = 0;
+  #isClosed = false;
 
   constructor(deps: ReaderDeps, streamId: StreamId, from: SeqNum) {
     this.#deps = deps;
@@ -42,19 +44,29 @@ export class StreamSource {
   }
 
   /**
-   * The next frames; no frames: everything committed was given.
+   * The next frames; no frames: everything committed was given, or the source is closed.
    *
    * @throws StoreError `corrupt` when records are missing that nobody trimmed, `unavailable` when no plan works out.
    */
   async read(): Promise<Piece> {
-    for (;;) {
-      const piece = (await this.#fromScan()) ?? this.#fromMemory() ?? (await this.#planned());
-      if (piece !== undefined) return piece;
+    while (!this.#isClosed) {
+      const scanned = await this.#fromScan();
+      if (scanned !== undefined) return scanned;
+      if (this.#isClosed) break;
+      const held = this.#fromMemory();
+      if (held !== undefined) return held;
+      await this.#plan();
     }
+    return { from: this.#next, end: this.#next, frames: [], isFromMemory: false };
   }
 
-  /** Lets go of what was read ahead; frames that were given may still be used. */
+  /** Lets go of what was read ahead, for good; frames that were given may still be used. Also while something is being read. */
   close(): void {
+    this.#isClosed = true;
+    this.#endScan();
+  }
+
+  #endScan(): void {
     this.#scan?.close();
     this.#scan = undefined;
   }
@@ -76,7 +88,7 @@ export class StreamSource {
     while (this.#scan !== undefined) {
       const scanned = await this.#scan.next();
       if (scanned === 'end' || scanned === 'absent') {
-        this.close();
+        this.#endScan();
         if (scanned === 'absent') await this.#inVain();
         continue;
       }
@@ -110,10 +122,12 @@ export class StreamSource {
   }
 
   /** Starts a scan over the segments from `next` on, or moves `next` over what was trimmed. */
-  async #planned(): Promise<undefined> {
+  async #plan(): Promise<void> {
     const { repository, limits, objects, checksum, budget } = this.#deps;
     const consistency = this.#vainPlans === 0 ? 'stale' : 'strong';
     const rows = await repository.segments.rowsFrom(this.#streamId, this.#next, limits.rowsPage, consistency);
+    // T11: whoever closed it meanwhile does not come again, so nothing may be begun that only a close would end.
+    if (this.#isClosed) return;
     const first = rows[0];
     if (first !== undefined && first.first <= this.#next && this.#next < first.end) {
       this.#scan = new SegmentScan({ objects, checksum }, budget, this.#streamId, adjacent(rows), this.#next, limits);

@@ -85,6 +85,20 @@ describe('T11: readers of segments', () => {
     expect(world.budget.takenBytes).toBe(0);
   });
 
+  test('that are closed at any step of a read hold nothing afterwards', async () => {
+    const world = await worldWith(6);
+    // One read takes this many steps; closed before each of them in turn.
+    for (let steps = 0; steps < 120; steps += 1) {
+      const session = await world.open({ count: 20 });
+      const reading = session.next();
+      for (let step = 0; step < steps; step += 1) await Promise.resolve();
+      session.close();
+      await reading;
+      await world.clock.sleep(0);
+      expect(world.budget.takenBytes, `closed after ${steps} steps`).toBe(0);
+    }
+  });
+
   test('go one after the other when there is room for one range only', async () => {
     const world = await worldWith(6);
     world.budget = new ReadBudget(world.clock, 1, 5_000);
