@@ -4,6 +4,7 @@
 
 import { decodeClaims, encodeClaims, type TokenClaims } from '../format/token-claims.ts';
 import { refused, type StoreError } from '../model/errors.ts';
+import { LIST_LIMIT_MAX } from '../model/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Item, MetadataStore, Write } from '../ports/metadata-store.ts';
 import { listNames, type NamePage, transact, unchanged } from './conditional.ts';
@@ -60,10 +61,26 @@ export class AccessTokens {
     });
   }
 
-  /** By id in byte order, without those that have expired. */
+  /**
+   * By id in byte order, without those that have expired: a page is full while more follow.
+   *
+   * Whoever expired is passed over here for as long as `purge` leaves it, so that each step gets as many as a page may have.
+   */
   async list(page: NamePage): Promise<{ readonly tokens: readonly TokenClaims[]; readonly hasMore: boolean }> {
-    const { items, hasMore } = await listNames(this.#store, ACCESS_TOKENS, page);
-    return { tokens: items.map(decodeToken).filter((token) => !this.#isExpired(token)), hasMore };
+    const tokens: TokenClaims[] = [];
+    let from = page;
+    for (;;) {
+      const { items, hasMore } = await listNames(this.#store, ACCESS_TOKENS, from);
+      for (const item of items) {
+        const token = decodeToken(item);
+        if (this.#isExpired(token)) continue;
+        if (tokens.length === page.limit) return { tokens, hasMore: true };
+        tokens.push(token);
+      }
+      const last = items.at(-1);
+      if (!hasMore || last === undefined) return { tokens, hasMore: false };
+      from = { ...page, startAfter: last.sort, limit: LIST_LIMIT_MAX };
+    }
   }
 
   /** Revocations in the order of their times, from `sinceMs` on; `after` is the last of the page before. */

@@ -1,6 +1,6 @@
 // GET /access-tokens. (Sections 1.6 to 1.8 and 6.1.)
 
-import { type Case, get, ok, post, refusal } from '../case.ts';
+import { type Case, eventually, get, ok, post, refusal } from '../case.ts';
 import { boolean, including, listOf, listOfLength, oneOf, someText, time } from '../expect.ts';
 import { x } from '../helpers.ts';
 import type { Json } from '../json.ts';
@@ -123,6 +123,22 @@ export const TOKENS_LIST: readonly Case[] = [
       [get('/access-tokens?prefix={basin}&limit=0'), ok({ access_tokens: listOfLength(1), has_more: false })],
       [get('/access-tokens?prefix={basin}&limit=1000000'), ok({ access_tokens: listOfLength(1), has_more: false })],
     ],
+  },
+  {
+    name: 'tokens that have expired are not listed, and take no place in a page from those that have not',
+    shows: ['1.8-limit', '1.8-has-more', '1.8-empty-page', '1.6-list-tokens'],
+    needs: ['auth'],
+    basin: null,
+    timeoutMs: 20_000,
+    run: async (client) => {
+      const soon = { expires_at: new Date(Date.now() + 3_000).toISOString() };
+      for (const end of ['a', 'b', 'd', 'f']) await client.expect(...issue(`{basin}/${end}`, READER, soon));
+      for (const end of ['c', 'e']) await client.expect(...issue(`{basin}/${end}`));
+      await client.expect(get('/access-tokens?prefix={basin}/'), eventually(page(['{basin}/c', '{basin}/e']), 10_000));
+      await client.expect(get('/access-tokens?prefix={basin}/&limit=1'), page(['{basin}/c'], true));
+      await client.expect(get('/access-tokens?prefix={basin}/&limit=1&start_after={basin}/c'), page(['{basin}/e']));
+      await client.expect(get('/access-tokens?prefix={basin}/&limit=1&start_after={basin}/e'), page([]));
+    },
   },
   {
     name: 'a list tells what was issued and revoked before it',

@@ -58,6 +58,24 @@ describe('access tokens', () => {
     expect((await tokens.list(page)).tokens.map(({ id }) => id)).toEqual(['a', 'b']);
   });
 
+  test('a page of the list is full while more follow, however many expired lie between, and an empty one says that none do', async () => {
+    const made = world();
+    const tokens = made.repository.accessTokens;
+    const list = async (limit: number, startAfter = '') => {
+      const found = await tokens.list({ prefix: 't', startAfter, limit });
+      return [found.tokens.map(({ id }) => id).join(), found.hasMore];
+    };
+    for (let at = 0; at < 1_100; at += 1) await tokens.issue(claims(`t${String(at).padStart(4, '0')}`, { expiresAt: made.time + 10 }));
+    for (const id of ['t0500x', 't2', 't3', 'u']) await tokens.issue(claims(id));
+    made.time += 10;
+    expect(await list(1)).toEqual(['t0500x', true]);
+    expect(await list(1, 't0500x')).toEqual(['t2', true]);
+    expect(await list(2, 't0500x')).toEqual(['t2,t3', false]);
+    expect(await list(1, 't2')).toEqual(['t3', false]);
+    expect(await list(1, 't3')).toEqual(['', false]);
+    expect(await list(1_000)).toEqual(['t0500x,t2,t3', false]);
+  });
+
   test('a purge forgets only what expired long ago', async () => {
     const made = world();
     const tokens = made.repository.accessTokens;
