@@ -1,10 +1,17 @@
 // Which names are names. (S2 v1 API, section 1.7.) Lengths count UTF-8 bytes.
 
 import { type ErrorCode, refused } from '../model/errors.ts';
-import { ACCESS_TOKEN_ID_BYTES_MAX, BASIN_NAME_BYTES_MAX, BASIN_NAME_BYTES_MIN, STREAM_NAME_BYTES_MAX } from '../model/limits.ts';
+import {
+  ACCESS_TOKEN_ID_BYTES_MAX,
+  BASIN_NAME_BYTES_MAX,
+  BASIN_NAME_BYTES_MIN,
+  LOCATION_NAME_BYTES_MAX,
+  STREAM_NAME_BYTES_MAX,
+} from '../model/limits.ts';
 
 const BASIN = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 const BASIN_PREFIX = /^([a-z0-9][a-z0-9-]*)?$/;
+const LOCATION = /^[A-Za-z0-9:.-]+$/;
 const ENCODER = new TextEncoder();
 
 /** @throws StoreError `code` */
@@ -41,6 +48,13 @@ export function accessTokenId(id: string, code: ErrorCode): string {
 
 export function accessTokenIdPart(text: string, code: ErrorCode): string {
   return utf8(text, ACCESS_TOKEN_ID_BYTES_MAX, 'the id of an access token', code);
+}
+
+export function locationName(name: string, code: ErrorCode): string {
+  if (name.length > LOCATION_NAME_BYTES_MAX || !LOCATION.test(name)) {
+    throw refused(code, `the name of a location is 1 to ${LOCATION_NAME_BYTES_MAX} characters of A-Z, a-z, 0-9, ":", "." and "-"`);
+  }
+  return name;
 }
 
 function utf8(text: string, bytesMax: number, what: string, code: ErrorCode): string {

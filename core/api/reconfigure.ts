@@ -2,6 +2,7 @@
 
 import {
   type BasinConfig,
+  type ExactSecs,
   type PartialStreamConfig,
   type Retention,
   resolveStreamConfig,
@@ -18,7 +19,7 @@ export interface StreamReconfiguration {
     | { readonly mode?: TimestampingMode | null | undefined; readonly uncapped?: boolean | null | undefined }
     | null
     | undefined;
-  readonly deleteOnEmptyMinAgeSecs?: number | null | undefined;
+  readonly deleteOnEmptyMinAgeSecs?: ExactSecs | null | undefined;
 }
 
 export interface BasinReconfiguration {
@@ -69,6 +70,7 @@ function patched<T>(current: T | undefined, change: T | null | undefined): T | u
 
 /** A configuration as text that is the same for equal ones, whatever the order of their fields. */
 export function canonical(value: unknown): string {
+  if (typeof value === 'bigint') return String(value);
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   const fields = Object.entries(value).filter(([, field]) => field !== undefined);

@@ -15,6 +15,7 @@ import type { StreamRef } from '../model/append.ts';
 import { isDueToDeleteItself } from '../model/delete-on-empty.ts';
 import { StoreError } from '../model/errors.ts';
 import type { SeqNum, StreamId } from '../model/ids.ts';
+import { milliseconds } from '../model/stream-config.ts';
 import { deadlineOf, type JobPorts, type Report } from './job-ports.ts';
 import { type StreamCursor, walkStreams } from './walk-streams.ts';
 
@@ -103,7 +104,7 @@ async function trimStream(
   const rows = await segments.rowsFrom(streamId, 0 as SeqNum, UNLINK_ROWS_MAX, 'stale');
   if (rows.length === 0) return 0;
   if (config.retention !== 'infinite') {
-    const before = ports.clock.now() - 1_000 * config.retention.ageSecs;
+    const before = ports.clock.now() - milliseconds(config.retention.ageSecs);
     const expired = await expiredEnd(ports, streamId, rows, before);
     if (expired !== undefined) await segments.raiseTrimPoint(streamId, expired);
   }

@@ -13,8 +13,16 @@ import {
   streamletNumber,
   zoneId,
 } from '../model/ids.ts';
-import { type BasinConfig, type PartialStreamConfig, type Retention, STREAM_CIPHERS, type StreamConfig } from '../model/stream-config.ts';
-import type { Fields, Item } from '../ports/metadata-store.ts';
+import {
+  type BasinConfig,
+  type ExactSecs,
+  exactSecs,
+  type PartialStreamConfig,
+  type Retention,
+  STREAM_CIPHERS,
+  type StreamConfig,
+} from '../model/stream-config.ts';
+import type { Fields, FieldValue, Item } from '../ports/metadata-store.ts';
 import { corruptItem, FieldReader, present } from './fields.ts';
 import type { BasinInfo, ChannelLog, ChannelState, ObjectInfo, PendingOffload, SegmentRow, StreamInfo, StreamState } from './schema.ts';
 
@@ -82,13 +90,22 @@ function decodeBasinConfig(fields: FieldReader): BasinConfig {
 }
 
 function encodeStreamConfig(config: PartialStreamConfig): Fields {
-  const { retention, timestamping } = config;
+  const { retention, timestamping, deleteOnEmptyMinAgeSecs: minAge } = config;
   return present({
     storageClass: config.storageClass,
-    retention: retention === 'infinite' ? retention : retention && { ageSecs: retention.ageSecs },
+    retention: retention === 'infinite' ? retention : retention && { ageSecs: encodeSecs(retention.ageSecs) },
     timestamping: timestamping && present({ mode: timestamping.mode, uncapped: timestamping.uncapped }),
-    deleteOnEmptyMinAgeSecs: config.deleteOnEmptyMinAgeSecs,
+    deleteOnEmptyMinAgeSecs: minAge === undefined ? undefined : encodeSecs(minAge),
   });
+}
+
+/** A number, and as decimal text what a number does not hold. */
+function encodeSecs(secs: ExactSecs): FieldValue {
+  return typeof secs === 'bigint' ? String(secs) : secs;
+}
+
+function decodeSecs(fields: FieldReader, name: string): ExactSecs {
+  return fields.isText(name) ? exactSecs(fields.u64(name)) : fields.count(name);
 }
 
 function decodePartialConfig(fields: FieldReader): PartialStreamConfig {
@@ -98,7 +115,7 @@ function decodePartialConfig(fields: FieldReader): PartialStreamConfig {
     ...optional('storageClass', has('storageClass') ? fields.oneOf('storageClass', STORAGE_CLASSES) : undefined),
     ...optional('retention', has('retention') ? decodeRetention(fields) : undefined),
     ...optional('timestamping', timestamping && decodeTimestamping(timestamping)),
-    ...optional('deleteOnEmptyMinAgeSecs', fields.optionalCount('deleteOnEmptyMinAgeSecs')),
+    ...optional('deleteOnEmptyMinAgeSecs', has('deleteOnEmptyMinAgeSecs') ? decodeSecs(fields, 'deleteOnEmptyMinAgeSecs') : undefined),
   };
 }
 
@@ -112,7 +129,7 @@ function decodeTimestamping(fields: FieldReader): NonNullable<PartialStreamConfi
 function decodeRetention(fields: FieldReader): Retention {
   return fields.isText('retention')
     ? fields.oneOf('retention', ['infinite'] as const)
-    : { ageSecs: fields.object('retention').count('ageSecs') };
+    : { ageSecs: decodeSecs(fields.object('retention'), 'ageSecs') };
 }
 
 function decodeStreamConfig(fields: FieldReader): StreamConfig {
@@ -121,7 +138,7 @@ function decodeStreamConfig(fields: FieldReader): StreamConfig {
     storageClass: fields.oneOf('storageClass', STORAGE_CLASSES),
     retention: decodeRetention(fields),
     timestamping: { mode: timestamping.oneOf('mode', TIMESTAMPING_MODES), uncapped: timestamping.flag('uncapped') },
-    deleteOnEmptyMinAgeSecs: fields.count('deleteOnEmptyMinAgeSecs'),
+    deleteOnEmptyMinAgeSecs: decodeSecs(fields, 'deleteOnEmptyMinAgeSecs'),
   };
 }
 

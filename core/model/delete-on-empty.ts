@@ -8,7 +8,7 @@
 //       may have: never early, however they differ within their bound.
 
 import type { SeqNum } from './ids.ts';
-import { deletesItself, type StreamConfig } from './stream-config.ts';
+import { deletesItself, milliseconds, type StreamConfig } from './stream-config.ts';
 
 /** What decides, beside the configuration. */
 export interface Emptiness {
@@ -23,5 +23,5 @@ export function isDueToDeleteItself(facts: Emptiness, config: StreamConfig, crea
   if (!deletesItself(config) || facts.trimPoint < facts.tail) return false;
   if (facts.tail > 0 && facts.lastArrival === undefined) return false;
   const since = Math.max(createdAt, facts.lastArrival ?? 0);
-  return now - since >= 1_000 * config.deleteOnEmptyMinAgeSecs + clockErrorMs;
+  return now - since >= milliseconds(config.deleteOnEmptyMinAgeSecs) + clockErrorMs;
 }

@@ -15,6 +15,7 @@ export const BASIN_NAME_BYTES_MIN = 8;
 export const BASIN_NAME_BYTES_MAX = 48;
 export const STREAM_NAME_BYTES_MAX = 512;
 export const ACCESS_TOKEN_ID_BYTES_MAX = 96;
+export const LOCATION_NAME_BYTES_MAX = 64;
 export const FENCING_TOKEN_BYTES_MAX = 36;
 export const REQUEST_TOKEN_BYTES_MAX = 36;
 export const LIST_LIMIT_MAX = 1_000;

@@ -7,8 +7,20 @@ export type TimestampingMode = 'client-prefer' | 'client-require' | 'arrival';
 export const STREAM_CIPHERS = ['aegis-256', 'aes-256-gcm'] as const;
 export type StreamCipher = (typeof STREAM_CIPHERS)[number];
 
+/** A u64 of seconds, as it was given: a bigint above 2^53 − 1, so that equal ones are equal data. */
+export type ExactSecs = number | bigint;
+
+export function exactSecs(value: bigint): ExactSecs {
+  return value > Number.MAX_SAFE_INTEGER ? value : Number(value);
+}
+
+/** For sums with times: what is longer than 2^53 − 1 ms (285,000 years) is that long. */
+export function milliseconds(secs: ExactSecs): number {
+  return Math.min(1_000 * Number(secs), Number.MAX_SAFE_INTEGER);
+}
+
 /** `infinite`, or an age in seconds (at least 1) by arrival time. */
-export type Retention = { readonly ageSecs: number } | 'infinite';
+export type Retention = { readonly ageSecs: ExactSecs } | 'infinite';
 
 /** A stream's configuration, every field resolved. */
 export interface StreamConfig {
@@ -16,7 +28,7 @@ export interface StreamConfig {
   readonly retention: Retention;
   readonly timestamping: { readonly mode: TimestampingMode; readonly uncapped: boolean };
   /** Seconds without records and without a write after which the stream deletes itself; 0: never. */
-  readonly deleteOnEmptyMinAgeSecs: number;
+  readonly deleteOnEmptyMinAgeSecs: ExactSecs;
 }
 
 /** What a request or a basin may leave out. */
@@ -24,7 +36,7 @@ export interface PartialStreamConfig {
   readonly storageClass?: StorageClass;
   readonly retention?: Retention;
   readonly timestamping?: { readonly mode?: TimestampingMode; readonly uncapped?: boolean };
-  readonly deleteOnEmptyMinAgeSecs?: number;
+  readonly deleteOnEmptyMinAgeSecs?: ExactSecs;
 }
 
 export interface BasinConfig {

@@ -11,6 +11,8 @@ const COMMA = 0x2c;
 const U32 = 0x1_0000_0000n;
 const U64_MAX = 0xffff_ffff_ffff_ffffn;
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** JSON knows no leading zeros. */
+const WHOLE = /^(0|[1-9][0-9]*)$/;
 const NUMBER = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
 
 export class JsonScanner {
@@ -63,7 +65,7 @@ export class JsonScanner {
   /** A whole number from 0 to 2^64 − 1. */
   u64(): bigint {
     const text = this.#number();
-    if (!/^[0-9]+$/.test(text) || text.length > 20) throw this.bad(`expected a whole number of at most 64 bits, not ${text}`);
+    if (!WHOLE.test(text) || text.length > 20) throw this.bad(`expected a whole number of at most 64 bits, not ${text}`);
     const value = BigInt(text);
     if (value > U64_MAX) throw this.bad(`expected a whole number of at most 64 bits, not ${text}`);
     return value;

@@ -4,6 +4,7 @@
 // clock: jobs go by wall clocks that differ from it by a bounded error.
 
 import type { StreamState } from '#core/metadata/schema.ts';
+import { milliseconds } from '#core/model/stream-config.ts';
 import type { Audit, Report } from './audit.ts';
 import type { Ledger } from './ledger.ts';
 import type { Situations } from './situations.ts';
@@ -42,7 +43,7 @@ export class RetentionWatch {
     audit.onName.push(({ id, retention }) => {
       if (id === undefined || retention === undefined || retention === 'infinite') return;
       const known = this.#known(id);
-      known.ageMs = Math.min(known.ageMs ?? Number.POSITIVE_INFINITY, 1_000 * retention.ageSecs);
+      known.ageMs = Math.min(known.ageMs ?? Number.POSITIVE_INFINITY, milliseconds(retention.ageSecs));
     });
     audit.onState.push((id, before, now) => this.#changed(id, before, now));
   }

@@ -46,6 +46,10 @@ export function route(name: RouteName, doc: RouteDoc, handle: Route['handle']): 
   };
 }
 
+/** What V8 has as well, and TypeScript does not know yet. */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+
 export function json(status: number, value: unknown, headers: AnswerHeaders = {}): Answer {
-  return { status, contentType: 'application/json', body: Buffer.from(JSON.stringify(value)), headers };
+  const text = JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? rawJSON(String(part)) : part));
+  return { status, contentType: 'application/json', body: Buffer.from(text), headers };
 }

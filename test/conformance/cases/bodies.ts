@@ -148,6 +148,8 @@ export const BODY_CASES: readonly Case[] = [
         '{"records":[{"body":"hi"}]}x',
         "{'records':[]}",
         '{"records":[{"body":"\u0001"}]}',
+        '{"records":[{"timestamp":007}]}',
+        '{"records":[{}],"match_seq_num":00}',
         'null',
         '[]',
       ].map((body) => [sent(body, { 'content-type': 'application/json' }), refusal(400, 'bad_json')] as const),

@@ -45,6 +45,17 @@ export const STREAMS_ENSURE: readonly Case[] = [
     ],
   },
   {
+    name: 'numbers of a config have 64 bits, and are told as they were given',
+    shows: ['1.4-u64-parsed', '1.4-u64-printed'],
+    steps: [18_446_744_073_709_551_615n, 18_446_744_073_709_551_614n, 9_007_199_254_740_993n].flatMap((secs, at) => {
+      const config = { retention_policy: { age: secs }, delete_on_empty: { min_age_secs: secs } };
+      return [
+        [put('/streams/s', config), at === 0 ? created(streamInfo('s')) : result('updated')] as const,
+        [get('/streams/s'), ok({ ...SYSTEM_CONFIG, ...config })] as const,
+      ];
+    }),
+  },
+  {
     name: 'the body may be left out or empty, and null is as good as absent',
     shows: ['1.4-optional-body', '1.6-ensure-stream', '1.4-null-is-absent'],
     steps: [

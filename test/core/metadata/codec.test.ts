@@ -75,6 +75,23 @@ describe('the golden state item', () => {
   });
 });
 
+test('seconds are a number as they always were, and text where a number would not hold them', () => {
+  const stream = (secs: number | bigint): StreamInfo => ({
+    ...{ basin: 'name', name: 'name', streamId: STREAM, configVersion: 0, createdAt: 'then' },
+    config: { ...CONFIG, retention: { ageSecs: secs }, deleteOnEmptyMinAgeSecs: secs },
+    chain: [{ streamlet: streamletNumber(0), channel: CHANNEL, start: seqNum(0) }],
+  });
+  for (const [secs, stored] of [
+    [2 ** 53 - 1, 2 ** 53 - 1],
+    [2n ** 53n, '9007199254740992'],
+    [2n ** 64n - 1n, '18446744073709551615'],
+  ] as const) {
+    const encoded = encodeStream(stream(secs));
+    expect(encoded).toMatchObject({ config: { retention: { ageSecs: stored }, deleteOnEmptyMinAgeSecs: stored } });
+    expect(decodeStream('name', item(encoded))).toEqual(stream(secs));
+  }
+});
+
 test('basins, streams, rows and channels come back as they were', () => {
   const basins: BasinInfo[] = [
     { name: 'name', config: { createStreamOnAppend: true, createStreamOnRead: false }, createdAt: 'then' },

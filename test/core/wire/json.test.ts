@@ -55,6 +55,11 @@ describe('decodeAppendJson', () => {
     }
   });
 
+  test.each(['{"records":[{"timestamp":007}]}', '{"records":[{}],"match_seq_num":01}', '{"records":[{"timestamp":00}]}'])(
+    'knows no number with leading zeros: %s',
+    (text) => expect(() => decode(text)).toThrow(expect.objectContaining({ code: 'bad_json', effect: 'none' })),
+  );
+
   test('null is as good as absent', () => {
     const { batch, conditions } = decode(
       '{"records":[{"timestamp":null,"headers":null,"body":null}],"match_seq_num":null,"fencing_token":null}',

@@ -3,7 +3,7 @@
 // Seen from outside, with the world's own clock: an append was acknowledged, and the name says that it is being deleted. Records go by
 // retention alone, so what is not trimmed on record by then can still be read.
 
-import type { StreamConfig } from '#core/model/stream-config.ts';
+import { milliseconds, type StreamConfig } from '#core/model/stream-config.ts';
 import type { Audit, Report } from '../audit.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Situations } from '../situations.ts';
@@ -14,7 +14,7 @@ export const BRIEF_CONFIG: Pick<StreamConfig, 'retention' | 'deleteOnEmptyMinAge
   deleteOnEmptyMinAgeSecs: 2,
 };
 
-const MIN_AGE_MS = 1_000 * BRIEF_CONFIG.deleteOnEmptyMinAgeSecs;
+const MIN_AGE_MS = milliseconds(BRIEF_CONFIG.deleteOnEmptyMinAgeSecs);
 
 interface Appended {
   readonly began: number;

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import {
   type BasinConfig,
+  exactSecs,
   type PartialStreamConfig,
   type Retention,
   STREAM_CIPHERS,
@@ -11,10 +12,10 @@ import {
 import type { BasinInfo, StreamInfo } from '../../deps.ts';
 import type { BasinReconfiguration, StreamReconfiguration } from '../../reconfigure.ts';
 import type { StreamStatus } from '../../streams.ts';
+import { locationName } from './metrics.ts';
 import { parseWith, U64_JSON, u64In } from './parse.ts';
 
-/** What a configuration would mean above 2^53 − 1 it means at 2^53 − 1 too. */
-const u64 = u64In.transform((value) => (value > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : Number(value))).meta(U64_JSON);
+const u64 = u64In.transform(exactSecs).meta(U64_JSON);
 
 /** Strict clients know two classes: a third is taken and told only where a deployment has it, and described nowhere. */
 export const storageClass = z.enum(['standard', 'express', 'native']).meta({ enum: ['standard', 'express'] });
@@ -38,8 +39,8 @@ export const basinFields = z.object({
   create_stream_on_read: z.boolean().nullish(),
 });
 
-export const createBasin = z.object({ basin: z.string(), config: basinFields.nullish(), location: z.string().nullish() });
-export const ensureBasin = z.object({ config: basinFields.nullish(), location: z.string().nullish() });
+export const createBasin = z.object({ basin: z.string(), config: basinFields.nullish(), location: locationName.nullish() });
+export const ensureBasin = z.object({ config: basinFields.nullish(), location: locationName.nullish() });
 export const createStream = z.object({ stream: z.string(), config: streamFields.nullish() });
 
 const u64Answer = z.number().meta(U64_JSON);

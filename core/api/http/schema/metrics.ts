@@ -3,6 +3,8 @@
 import { z } from 'zod';
 import { ACCOUNT_SETS, BASIN_SETS, INTERVALS, type Metric, type MetricsRequest, STREAM_SETS } from '../../../model/metrics.ts';
 import type { LocationInfo } from '../../locations.ts';
+import { locationName as checkLocationName } from '../../names.ts';
+import { textBy } from './parse.ts';
 import { u32Query } from './query.ts';
 
 function metricsQuery<const Sets extends readonly [string, ...string[]]>(sets: Sets) {
@@ -44,7 +46,7 @@ export function metricSetJson(metrics: readonly Metric[]): object {
   return { values: metrics.map(({ kind, ...told }) => ({ [kind]: told })) };
 }
 
-export const locationName = z.string().describe('The name of a location');
+export const locationName = textBy(checkLocationName).describe('The name of a location');
 export const locationInfo = z.object({ name, is_private: z.boolean() });
 export const locationList = z.array(locationInfo);
 
