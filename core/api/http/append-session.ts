@@ -30,6 +30,8 @@ export interface AppendSessionDeps {
   readonly draining: Draining;
   readonly budget: BodyBudget;
   readonly patience: HttpPatience;
+  /** A failure as it is told. */
+  known(error: unknown): unknown;
 }
 
 /** What became of an input; undefined while nobody knows. */
@@ -50,6 +52,7 @@ class AppendSessionServer {
   readonly #budget: BodyBudget;
   readonly #looking: NodeJS.Timeout;
   readonly #parser: SessionFrameParser;
+  readonly #known: AppendSessionDeps['known'];
   readonly #done: () => void;
   readonly #pending: Pending[] = [];
   #head = 0;
@@ -68,7 +71,12 @@ class AppendSessionServer {
   #framesAtLook = -1;
   readonly #onDrained = (): void => this.#fail(serverDraining());
 
-  constructor(exchange: Exchange, session: AppendSession, { codec, draining, budget, patience }: AppendSessionDeps, done: () => void) {
+  constructor(
+    exchange: Exchange,
+    session: AppendSession,
+    { codec, draining, budget, patience, known }: AppendSessionDeps,
+    done: () => void,
+  ) {
     this.#exchange = exchange;
     this.#session = session;
     this.#parser = new SessionFrameParser(codec);
@@ -76,6 +84,7 @@ class AppendSessionServer {
     this.#budget = budget;
     this.#looking = setInterval(() => this.#look(), patience.frameMs / LOOKS);
     this.#looking.unref();
+    this.#known = known;
     this.#done = done;
   }
 
@@ -211,7 +220,7 @@ class AppendSessionServer {
       this.#pendingBytes -= entry.bytes;
       if ('error' in entry.outcome) {
         failure = entry.outcome;
-        frames.push(encodeTerminalFrame(errorAnswer(failure.error)));
+        frames.push(encodeTerminalFrame(errorAnswer(this.#known(failure.error))));
         break;
       }
       frames.push(sealFrame(encodeAppendAck(entry.outcome, FRAME_HEAD_BYTES), advise));

@@ -14,7 +14,7 @@ import { errorAnswer } from '../../wire/error-answer.ts';
 import { SharedEncodings } from '../../wire/shared-encodings.ts';
 import { parseEventId } from '../../wire/sse.ts';
 import type { Access } from '../access/access.ts';
-import { authorizeCommands } from '../access/principal.ts';
+import { authorizeCommands, type Principal, ROOT } from '../access/principal.ts';
 import type { Tokens } from '../access/tokens.ts';
 import type { ServiceSettings } from '../basins.ts';
 import type { Service } from '../service.ts';
@@ -25,7 +25,7 @@ import { acceptedEncoding, Bodies, holdAnswer, packBody, withBody } from './body
 import type { Answer, AnswerHeaders, Call } from './call.ts';
 import { Draining } from './draining.ts';
 import { Exchange, type NodeRequest, type NodeResponse } from './exchange.ts';
-import { authorizeRoute, type Named, streamTarget } from './names-in.ts';
+import { authorizeRoute, knownFailure, type Named, streamTarget } from './names-in.ts';
 import { openApi } from './openapi.ts';
 import { HTTP_PATIENCE, type HttpPatience } from './patience.ts';
 import { eventEncoder, frameEncoder, serveReadSession } from './read-sessions.ts';
@@ -167,20 +167,21 @@ class Handler implements HttpHandler {
     }
     const startedAt = this.#deps.clock.monotonic();
     let route: Route | undefined;
+    let principal: Principal = ROOT;
     // A method that no route takes may be any word.
     const observe = (name: string, status: number): void =>
       this.#deps.observe?.(route === undefined ? 'any' : method, name, status, (this.#deps.clock.monotonic() - startedAt) / 1_000);
     try {
       route = this.#find(method, path);
       const served = await this.#admission.admit(exchange);
-      const principal = await served.access.authenticate(exchange.headers.authorization);
+      principal = await served.access.authenticate(exchange.headers.authorization);
       const named: Named = { exchange, principal, segments: exchange.path.slice(1).split('/') };
       authorizeRoute(route.access, named);
       if (await this.#serveSession(served, named, route)) return observe('session', 200);
       observe(route.path, await this.#serveUnary(served, named, route));
     } catch (error) {
       observe(route?.path ?? 'none', errorAnswer(error).status);
-      throw error;
+      throw knownFailure(principal, error);
     }
   }
 
@@ -266,6 +267,7 @@ class Handler implements HttpHandler {
       draining: this.#draining,
       budget: this.#bodies.budget,
       patience: this.#patience,
+      known: (error) => knownFailure(principal, error),
     });
   }
 
@@ -283,7 +285,10 @@ class Handler implements HttpHandler {
     const encoder = isEvents
       ? eventEncoder(format, clock, resume, this.#shared)
       : frameEncoder(this.#draining, codec, acceptedEncoding(headers['accept-encoding']), this.#shared);
-    await serveReadSession(exchange, session, encoder, this.#draining, () => access.check(principal));
+    await serveReadSession(exchange, session, encoder, this.#draining, {
+      check: () => access.check(principal),
+      known: (error) => knownFailure(principal, error),
+    });
   }
 
   #answerHealth(exchange: Exchange): void {

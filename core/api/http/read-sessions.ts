@@ -55,13 +55,21 @@ export function eventEncoder(format: JsonFormat, clock: Clock, resume: EventId |
   };
 }
 
-/** Serves the session to its end. The head is sent. @param check throws once the session may not go on: asked before each batch and heartbeat. */
+/** Of whom a session is. */
+interface Reader {
+  /** Asked before each batch and heartbeat. @throws StoreError once the session may not go on */
+  check(): void;
+  /** A failure as it is told. */
+  known(error: unknown): unknown;
+}
+
+/** Serves the session to its end. The head is sent. */
 export async function serveReadSession(
   exchange: Exchange,
   session: ReadSession,
   encoder: Encoder,
   draining: Draining,
-  check: () => void,
+  reader: Reader,
 ): Promise<void> {
   const signal = AbortSignal.any([exchange.gone, draining.over]);
   try {
@@ -69,7 +77,7 @@ export async function serveReadSession(
     while (!signal.aborted) {
       const batch = await session.next(signal);
       if (batch === 'end') break;
-      check();
+      reader.check();
       const bytes = encoder.batch(batch);
       const blocked = bytes === undefined ? undefined : exchange.write(bytes);
       if (blocked !== undefined) await blocked;
@@ -77,7 +85,7 @@ export async function serveReadSession(
     if (draining.over.aborted) throw serverDraining();
     exchange.end(encoder.done);
   } catch (error) {
-    if (!exchange.gone.aborted) exchange.end(encoder.error(errorAnswer(draining.over.aborted ? serverDraining() : error)));
+    if (!exchange.gone.aborted) exchange.end(encoder.error(errorAnswer(draining.over.aborted ? serverDraining() : reader.known(error))));
   } finally {
     session.close();
   }

@@ -2,6 +2,7 @@
 
 import { strict as assert } from 'node:assert';
 import { append, bodies, type Case, checkTail, created, del, get, ok, patch, post, put, read, refusal } from '../case.ts';
+import type { FullAnswer } from '../case-client.ts';
 import { including, savedAs, someText } from '../expect.ts';
 import { ON_DEMAND, streamInfo, x } from '../helpers.ts';
 import type { Json } from '../json.ts';
@@ -198,6 +199,10 @@ export const TOKEN_SCOPES: readonly Case[] = [
       await client.expect(patch('/streams/b', { storage_class: 'standard' }, as('t')), { status: 200 });
       await client.expect(get('/streams/b'), ok(including({ storage_class: 'express' })));
       await client.expect(get('/streams/p%2Fb'), ok(including({ storage_class: 'standard' })));
+      // Nor is the prefix told by a failure.
+      const unprefixed = (answer: FullAnswer) => assert.ok(!answer.text.includes('p/'), answer.text);
+      unprefixed(await client.expect(get('/streams/absent', as('t')), refusal(404, 'stream_not_found')));
+      unprefixed(await client.expect(post('/streams', { stream: 'a' }, as('t')), refusal(409, 'resource_already_exists')));
       const session = await client.session('a', { method: 'POST', as: 't', over: 'h2' });
       session.append({ records: [{ body: 'in a session' }] });
       await session.ack();

@@ -231,6 +231,13 @@ describe('listings show what a token covers', () => {
     expect(names(await as(ROOT_TOKEN, 'GET', '/streams?prefix=tenant'), 'streams')).toEqual(['tenant/one', 'tenant/two']);
     // What it cannot name it cannot reach: its own stream of that name is not there.
     expect((await as(secret, 'GET', `${STREAM}/records?seq_num=0`)).json).toMatchObject({ code: 'stream_not_found' });
+    // Nor does it learn its prefix from what it is told of failures.
+    const absent = await as(secret, 'GET', '/streams/zzz');
+    expect(absent).toMatchObject({ status: 404, json: { code: 'stream_not_found' } });
+    expect((absent.json as { message: string }).message).toContain('"zzz"');
+    const taken = await as(secret, 'POST', '/streams', { stream: 'one' });
+    expect(taken).toMatchObject({ status: 409, json: { code: 'resource_already_exists' } });
+    expect((taken.json as { message: string }).message).toContain('"one"');
     const long = 'x'.repeat(510);
     expect((await as(secret, 'PUT', `/streams/${long}`)).json).toMatchObject({ code: 'bad_path' });
     expect((await as(secret, 'POST', '/streams', { stream: long })).json).toMatchObject({ code: 'bad_json' });
