@@ -6,7 +6,9 @@ import { refused } from '../model/errors.ts';
 import { REQUEST_TOKEN_BYTES_MAX } from '../model/limits.ts';
 import type { BasinConfig, StorageClass } from '../model/stream-config.ts';
 import type { Page, ServiceDeps } from './deps.ts';
+import { KeyedQueue } from './keyed-queue.ts';
 import { type BasinReconfiguration, canonical, reconfigureBasin, type StreamReconfiguration } from './reconfigure.ts';
+import type { Streams } from './streams.ts';
 
 export interface ServiceSettings {
   /** The one location of this deployment, such as `aws:us-east-1`. */
@@ -24,11 +26,15 @@ export class Basins {
   readonly #names: ServiceDeps['names']['basins'];
   readonly #meter: ServiceDeps['meter'];
   readonly #settings: ServiceSettings;
+  readonly #streams: Pick<Streams, 'leaveBasin'>;
+  /** One change of a basin at a time: those that meet would only try their commits again. */
+  readonly #changes = new KeyedQueue();
 
-  constructor(deps: ServiceDeps, settings: ServiceSettings) {
+  constructor(deps: ServiceDeps, settings: ServiceSettings, streams: Pick<Streams, 'leaveBasin'>) {
     this.#names = deps.names.basins;
     this.#meter = deps.meter;
     this.#settings = settings;
+    this.#streams = streams;
   }
 
   async list(page: Page): Promise<{ readonly items: readonly BasinInfo[]; readonly hasMore: boolean }> {
@@ -40,7 +46,8 @@ export class Basins {
   /** @param requestToken repeats of one call carry the same; none: any repeat is refused. */
   async create(name: string, config: BasinConfig, location?: string, requestToken?: string): Promise<Provisioned<BasinInfo>> {
     this.#check(config, location);
-    const { basin, outcome } = await this.#names.create(name, config, requestKey(requestToken, config));
+    const key = requestKey(requestToken, config);
+    const { basin, outcome } = await this.#changes.run(name, () => this.#names.create(name, config, key));
     this.#meter.operation('create-basin');
     return { info: basin, outcome };
   }
@@ -48,7 +55,7 @@ export class Basins {
   /** @param mayUpdate throws where a basin that is there must not be changed. */
   async ensure(name: string, config: BasinConfig, location?: string, mayUpdate?: () => void): Promise<Provisioned<BasinInfo>> {
     this.#check(config, location);
-    const { basin, outcome } = await this.#names.ensure(name, config, mayUpdate);
+    const { basin, outcome } = await this.#changes.run(name, () => this.#names.ensure(name, config, mayUpdate));
     this.#meter.operation(outcome === 'updated' ? 'reconfigure-basin' : 'create-basin');
     return { info: basin, outcome };
   }
@@ -63,14 +70,14 @@ export class Basins {
 
   async reconfigure(name: string, patch: BasinReconfiguration): Promise<BasinConfig> {
     checkStreamConfig(patch.defaultStreamConfig ?? {}, this.#settings);
-    const { config } = await this.#names.configure(name, (current) => reconfigureBasin(current, patch));
+    const { config } = await this.#changes.run(name, () => this.#names.configure(name, (current) => reconfigureBasin(current, patch)));
     this.#meter.operation('reconfigure-basin');
     return config;
   }
 
-  /** Resolves once the deletion is on record; again: the same. The streams go in the background. */
+  /** Resolves once the deletion is on record, and its streams are told of no more (A23); again: the same. They go in the background. */
   async delete(name: string): Promise<void> {
-    await this.#names.markDeleted(name);
+    await this.#changes.run(name, () => this.#streams.leaveBasin(name, () => this.#names.markDeleted(name)));
     this.#meter.operation('delete-basin');
   }
 

@@ -10,6 +10,7 @@
 import { returnBatchMemory } from '../format/batch-memory.ts';
 import { RecordEncryption } from '../format/encrypted-record.ts';
 import type { RecordBatch } from '../format/record.ts';
+import { basinDeletionPending } from '../metadata/basins.ts';
 import { type StreamInfo, streamRef } from '../metadata/schema.ts';
 import type { AppendAck, AppendConditions, StreamRef } from '../model/append.ts';
 import { refused, StoreError } from '../model/errors.ts';
@@ -41,8 +42,8 @@ export class Service {
 
   constructor(deps: ServiceDeps, settings: ServiceSettings) {
     this.#deps = deps;
-    this.basins = new Basins(deps, settings);
     this.streams = new Streams(deps, settings);
+    this.basins = new Basins(deps, settings, this.streams);
     this.locations = new Locations(deps, settings);
     this.metrics = new Metrics(deps, settings);
   }
@@ -68,21 +69,28 @@ export class Service {
    */
   async openAppendSession(target: StreamTarget, mayAppend: (batch: RecordBatch) => void = () => undefined): Promise<AppendSession> {
     const { channels } = this.#deps;
+    const openedAt = this.streams.basinDeletions.mark;
     const info = await this.streams.resolve(target, 'append');
     const ref = streamRef(info);
     const encryption = this.#encryption(info, target);
     const fate: SharedFate = {};
+    // Why the channel gets nothing more of this session. Not its fate: what the channel got before may still wait there, and goes on.
+    let refusal: StoreError | undefined;
     const counted = this.#counted(ref);
     return {
       submit: async (batch, conditions) => {
-        if (fate.failed !== undefined) throw refused((await fate.failed).code, 'an earlier batch of this session failed');
+        const failed = fate.failed === undefined ? refusal : await fate.failed;
+        if (failed !== undefined) throw refused(failed.code, 'an earlier batch of this session failed');
+        let given = batch;
         try {
+          if (this.streams.basinDeletions.happenedSince(target.basin, openedAt)) throw basinDeletionPending(target.basin);
           mayAppend(batch);
+          if (encryption !== undefined) given = this.#encrypt(encryption, batch);
         } catch (error) {
-          if (error instanceof StoreError) fate.failed = Promise.resolve(error);
+          refusal =
+            error instanceof StoreError ? error : new StoreError('other', 'none', 'a batch could not be encrypted', { cause: error });
           throw error;
         }
-        const given = encryption === undefined ? batch : this.#encryptFor(fate, encryption, batch);
         const ack = await channels.append(ref, given, conditions, fate);
         counted.acknowledged(batch);
         return ack;
@@ -127,13 +135,10 @@ export class Service {
     return cipher === undefined ? undefined : new RecordEncryption(this.#deps.cipher, cipher, requireKey(cipher, key), streamId);
   }
 
-  /** Nobody reads the plain batch again. A failure here is our own, and the session's like any other (A7). */
-  #encryptFor(fate: SharedFate, encryption: RecordEncryption, batch: RecordBatch): RecordBatch {
+  /** Nobody reads the plain batch again. */
+  #encrypt(encryption: RecordEncryption, batch: RecordBatch): RecordBatch {
     try {
       return encryption.encrypt(batch, this.#deps.random);
-    } catch (error) {
-      fate.failed ??= Promise.resolve(new StoreError('other', 'none', 'a batch could not be encrypted', { cause: error }));
-      throw error;
     } finally {
       returnBatchMemory(batch.bytes);
     }

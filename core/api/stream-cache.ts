@@ -50,6 +50,13 @@ export class StreamCache {
     this.#changes += 1;
     this.#cached.delete(keyOf(basin, stream));
   }
+
+  /** The same for every stream of a basin. */
+  forgetBasin(basin: string): void {
+    this.#changes += 1;
+    const first = keyOf(basin, '');
+    for (const key of this.#cached.keys()) if (key.startsWith(first)) this.#cached.delete(key);
+  }
 }
 
 /** A basin name holds no slash. */

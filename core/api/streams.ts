@@ -17,6 +17,7 @@ import {
   type StreamCipher,
   type StreamConfig,
 } from '../model/stream-config.ts';
+import { BasinDeletions } from './basin-deletions.ts';
 import { checkStreamConfig, type Provisioned, requestKey, type ServiceSettings } from './basins.ts';
 import { type CustomerKey, requireKey } from './customer-key.ts';
 import type { Page, ServiceDeps } from './deps.ts';
@@ -52,6 +53,7 @@ export class Streams {
   readonly #cache = new StreamCache(CACHED_STREAMS_MAX, CACHED_AGE_MS);
   /** One change of a stream at a time: those that meet would only try their commits again. */
   readonly #changes = new KeyedQueue();
+  readonly basinDeletions = new BasinDeletions();
 
   constructor(deps: ServiceDeps, settings: ServiceSettings) {
     this.#deps = deps;
@@ -130,6 +132,17 @@ export class Streams {
     }
   }
 
+  /** `mark` puts the deletion of a basin on record: once this resolves its streams are told of no more here. (A23) */
+  async leaveBasin(basin: string, mark: () => Promise<unknown>): Promise<void> {
+    this.#cache.forgetBasin(basin);
+    try {
+      await mark();
+      this.basinDeletions.note(basin);
+    } finally {
+      this.#cache.forgetBasin(basin);
+    }
+  }
+
   /** Again: the same, until the name is gone. (A6) */
   delete(basin: string, name: string): Promise<void> {
     const { names, channels } = this.#deps;
@@ -180,9 +193,9 @@ export class Streams {
     const { names, clock } = this.#deps;
     checkStreamConfig(request, this.#settings);
     const mark = this.#cache.mark;
-    const found = await names.streams.find(basin, name);
+    const [found, its] = await Promise.all([names.streams.find(basin, name), names.basins.get(basin)]);
     checkKey(found?.cipher, key, use);
-    if (found !== undefined && found.deletedAt === undefined) {
+    if (found !== undefined && found.deletedAt === undefined && its !== undefined && its.deletedAt === undefined) {
       this.#cache.put(found, mark, clock.monotonic());
       return found;
     }

@@ -162,14 +162,18 @@ export class Streams {
   }
 
   /**
-   * A stream that can be used.
+   * A stream that can be used: nobody asked for its deletion, nor for that of its basin.
    *
-   * @throws StoreError `stream_not_found`, `stream_deletion_pending`; `basin_not_found`, `basin_deletion_pending` where
-   *   there is no stream.
+   * @throws StoreError `basin_not_found`, `basin_deletion_pending`, `stream_not_found`, `stream_deletion_pending`
    */
-  async resolve(basin: string, name: string, consistency: Consistency = 'strong'): Promise<StreamInfo> {
-    const stream = await this.find(basin, name, consistency);
-    if (stream === undefined) throw await this.#notFound(basin, name);
+  async resolve(basin: string, name: string): Promise<StreamInfo> {
+    // The basin first: nothing is made or changed in it once it is deleted, so that what is read behind that was so while it was active.
+    await this.#basin(basin);
+    const stream = await this.find(basin, name);
+    if (stream === undefined) {
+      await this.#basin(basin);
+      throw streamNotFound(basin, name);
+    }
     if (stream.deletedAt !== undefined) throw streamDeletionPending(basin, name);
     return stream;
   }
@@ -297,12 +301,6 @@ export class Streams {
     if (basin === undefined) throw basinNotFound(name);
     if (basin.deletedAt !== undefined) throw basinDeletionPending(name);
     return basin;
-  }
-
-  async #notFound(basin: string, name: string): Promise<StoreError> {
-    const item = await this.#store.get(basinKey(basin), 'strong');
-    if (item === undefined) return basinNotFound(basin);
-    return decodeBasin(item).deletedAt === undefined ? streamNotFound(basin, name) : basinDeletionPending(basin);
   }
 }
 

@@ -4,6 +4,7 @@ import { strict as assert } from 'node:assert';
 import { append, bodies, type Case, checkTail, post, read, tailAt } from '../case.ts';
 import { encodeAppend } from '../client/proto.ts';
 import { frame } from '../client/session.ts';
+import { savedAs, someText } from '../expect.ts';
 import { deletedStream, expectTerminal, MIB, PROTOCOLS, recordsIn, UNCAPPED, whilePending, x } from '../helpers.ts';
 
 const BOTH = { h1: UNCAPPED, h2: UNCAPPED };
@@ -132,6 +133,25 @@ export const APPEND_SESSION_CASES: readonly Case[] = [
           await expectTerminal(session, status, code);
         }
         await client.expect(checkTail(over), tailAt(bad.length));
+      }
+    },
+  },
+  {
+    name: 'an input that the token does not allow: acknowledgements of those before it first, on a stream that nobody used yet, too',
+    shows: ['4.4-failure', '4.4-poisoned', '1.5-code-permission-denied'],
+    needs: ['auth'],
+    streams: { 'new-h1': {}, 'new-h2': {} },
+    run: async (client) => {
+      const scope = { basins: { prefix: '' }, streams: { prefix: '' }, ops: ['append'] };
+      const secret = { status: 201, json: { access_token: savedAs('appender', someText) } };
+      await client.expect(post('/access-tokens', { id: '{basin}/appender', scope }), secret);
+      const fence = { records: [{ headers: [{ name: '', value: 'fence' }], body: 'mine' }] };
+      for (const over of PROTOCOLS) {
+        const session = await client.session(`new-${over}`, { method: 'POST', over, as: 'appender' });
+        session.send(Buffer.concat([one('a'), one('b'), fence, one('behind')].map((input) => frame(encodeAppend(input)))));
+        assert.deepEqual([(await session.ack()).end.seqNum, (await session.ack()).end.seqNum], [1n, 2n]);
+        await expectTerminal(session, 403, 'permission_denied');
+        await client.expect(read(`new-${over}`, 'seq_num=0'), bodies('a', 'b'));
       }
     },
   },

@@ -56,7 +56,7 @@ export const BASINS_DELETE: readonly Case[] = [
       '1.6-tail-deleting',
       '1.6-ensure-stream-deleting',
     ],
-    timeoutMs: 30_000,
+    timeoutMs: 60_000,
     run: async (client) => {
       const requests = [
         (basin: string) => post('/streams', { stream: 'new' }, { basin }),
@@ -65,6 +65,10 @@ export const BASINS_DELETE: readonly Case[] = [
         (basin: string) => append('new', [{ body: 'x' }], { basin }),
         (basin: string) => read('new', 'seq_num=0&wait=1', { basin }),
         (basin: string) => checkTail('new', { basin }),
+        (basin: string) => append('s', [{ body: 'x' }], { basin }),
+        (basin: string) => read('s', 'seq_num=0&wait=1', { basin }),
+        (basin: string) => checkTail('s', { basin }),
+        (basin: string) => get('/streams/s', { basin }),
       ];
       for (const [at, request] of requests.entries()) {
         const answer = await whilePending(

@@ -7,6 +7,12 @@ const CODES: Elsewhere = {
   title: 'what no client can bring about has the code and status that S2 gives it',
 };
 
+/** Changes at the same time may meet it, and the server may as well carry all of them out: no client brings it about for sure. */
+export const CONFLICT: Elsewhere = {
+  file: 'test/core/api/unary.test.ts',
+  title: 'that others keep coming before are told as a conflict, and change nothing',
+};
+
 export const BODIES = statements(
   {
     '1.4-request-gzip': 'A request body may come with content-encoding: gzip.',
@@ -104,7 +110,7 @@ export const ERRORS = statements(
       { file: 'test/core/api/patience.test.ts', title: 'that stalls gets 408' },
     ],
     '1.5-code-storage': ['500 storage: a store failed.', CODES],
-    '1.5-code-transaction-conflict': ['409 transaction_conflict: the control plane was changed at the same time; try again.', CODES],
+    '1.5-code-transaction-conflict': ['409 transaction_conflict: the control plane was changed at the same time; try again.', CONFLICT],
     '1.5-code-unavailable': ['503 unavailable: cannot serve now, and something may have happened.', CODES],
     '1.5-invalid-nonces': [
       '422 for an encrypted record beyond the nonces of aes-256-gcm (sequence number 2^32 − 1).',

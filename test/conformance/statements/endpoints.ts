@@ -1,5 +1,6 @@
 // Section 1.6: every route, what it answers, and the failures that its row names.
 
+import { CONFLICT } from './bodies-and-errors.ts';
 import { statements } from './define.ts';
 
 export const ENDPOINTS = statements(
@@ -73,10 +74,7 @@ export const ENDPOINTS = statements(
     '1.6-clients-201-and-200': 'Client libraries take 201 and 200 alike for a repeated POST.',
   },
   {
-    '1.6-create-basin-conflict': [
-      'POST /basins: transaction_conflict, for changes at the same time.',
-      { file: 'test/core/wire/error-answer.test.ts', title: 'what no client can bring about has the code and status that S2 gives it' },
-    ],
+    '1.6-create-basin-conflict': ['POST /basins: transaction_conflict, for changes at the same time.', CONFLICT],
     '1.6-health-closed': [
       'GET /health answers 503 while the server does not serve.',
       {

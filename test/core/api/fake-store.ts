@@ -41,6 +41,8 @@ export class FakeStore {
   heldTails = 0;
   /** While set, appends are acknowledged only once it resolves. */
   gate: Promise<void> | undefined;
+  /** While set, the owner takes appends only once it resolves: it has yet to look the stream up. */
+  opening: Promise<void> | undefined;
   /** While set, appends have no room. */
   noRoom: Promise<void> | undefined;
   /** Fails the commit of the n-th append from now (1: the next). */
@@ -121,6 +123,7 @@ export class FakeStore {
       if (session !== undefined) session.failed ??= told.then(() => error);
       return error;
     };
+    await this.opening;
     if (session?.failed !== undefined) throw await session.failed;
     this.lastRef = ref;
     const stream = this.#stream(ref);

@@ -364,6 +364,7 @@ describe('a basin that is being deleted', () => {
   test('refuses everything but another deletion and a look at it, and is listed', async () => {
     const api = await withBasin(lazy, BOTH_AUTO);
     await api.createStream('s');
+    await api.appendBodies('s', 'a');
     for (let i = 0; i < 3; i += 1) expect(await api.call('DELETE', `/basins/${api.basin}`)).toMatchObject({ status: 202, text: '' });
     const path = `/basins/${api.basin}`;
     for (const answer of [
@@ -376,6 +377,10 @@ describe('a basin that is being deleted', () => {
       api.call('PATCH', '/streams/s', { body: {} }),
       api.append('t', { records: [{}] }),
       api.read('t', '?seq_num=0'),
+      api.append('s', { records: [{}] }),
+      api.read('s', '?seq_num=0'),
+      api.call('GET', '/streams/s/records/tail'),
+      api.call('GET', '/streams/s'),
     ]) {
       expect(await answer).toMatchObject(code(409, 'basin_deletion_pending'));
     }

@@ -34,7 +34,43 @@ describe('an append session', () => {
   });
 });
 
+describe('deleting a basin', () => {
+  test('A23: no session appends on once that is answered, and no look-up that overlaps it brings a stream back', async () => {
+    const store = await storeWithStream();
+    const { basins, streams } = store.service;
+    const session = await store.service.openAppendSession(TARGET);
+    await session.submit(batch(), {});
+    const overlapping = streams.resolve(TARGET, 'append');
+    await basins.delete('a-basin');
+    await overlapping.catch(() => undefined);
+    const pending = { code: 'basin_deletion_pending', effect: 'none' };
+    await expect(session.submit(batch(), {})).rejects.toMatchObject(pending);
+    await expect(store.service.append(TARGET, batch(), {})).rejects.toMatchObject(pending);
+    await expect(store.service.openAppendSession(TARGET)).rejects.toMatchObject(pending);
+    expect(store.appended).toBe(1);
+  });
+
+  test('A23: that fails leaves sessions and streams as they are', async () => {
+    const store = await storeWithStream();
+    const session = await store.service.openAppendSession(TARGET);
+    const commit = store.metadata.commit.bind(store.metadata);
+    store.metadata.commit = () => Promise.reject(refused('unavailable', 'the store is away'));
+    await expect(store.service.basins.delete('a-basin')).rejects.toMatchObject({ code: 'unavailable' });
+    store.metadata.commit = commit;
+    await session.submit(batch(), {});
+    await store.service.append(TARGET, batch(), {});
+    expect(store.appended).toBe(2);
+  });
+});
+
 describe('changing a configuration', () => {
+  test('of one basin many times at once is taken each time: none gives up for the others', async () => {
+    const { basins } = (await storeWithStream()).service;
+    const ages = Array.from({ length: 60 }, (_, at) => at + 1);
+    await Promise.all(ages.map((ageSecs) => basins.reconfigure('a-basin', { defaultStreamConfig: { retention: { ageSecs } } })));
+    expect((await basins.get('a-basin')).config.defaultStreamConfig).toEqual({ retention: { ageSecs: 60 } });
+  });
+
   test('A5: tells the owner what is on record, also where this change changed nothing: the one before may not have', async () => {
     const store = await storeWithStream();
     const { streams } = store.service;
@@ -137,6 +173,28 @@ describe('a stream with a cipher', () => {
     expect(store.lastRef?.cipher).toBeUndefined();
     expect(store.bytesOf(store.lastRef)).toHaveLength(1);
   });
+
+  test.each(['may not be appended', 'cannot be encrypted'])(
+    'A7: a batch of a session that %s fails what comes behind it, and nothing before it: that the channel may not have seen yet',
+    async (why) => {
+      const store = await storeWithCipher();
+      store.opening = setImmediate();
+      let mayAppend = true;
+      const session = await store.service.openAppendSession(WITH_KEY, () => {
+        if (!mayAppend) throw refused('permission_denied', 'not this one');
+      });
+      const before = [session.submit(batch(), {}), session.submit(batch(), {})];
+      if (why === 'may not be appended') mayAppend = false;
+      else store.failRandom = true;
+      const failed = session.submit(batch(), {});
+      mayAppend = true;
+      store.failRandom = false;
+      const behind = session.submit(batch(), {});
+      expect(await Promise.allSettled([failed, behind])).toMatchObject([{ status: 'rejected' }, { status: 'rejected' }]);
+      expect((await Promise.all(before)).map(({ end }) => end.seqNum)).toEqual([1, 2]);
+      expect(store.appended).toBe(2);
+    },
+  );
 
   test('A7: a batch of a session that cannot be encrypted fails it, and nothing behind it takes effect', async () => {
     const store = await storeWithCipher();

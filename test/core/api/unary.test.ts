@@ -76,6 +76,34 @@ describe('basins', () => {
   });
 });
 
+describe('changes of one basin', () => {
+  const change = (basin: Api, age: number) =>
+    basin.call('PATCH', `/basins/${basin.basin}`, { body: { default_stream_config: { retention_policy: { age } } } });
+
+  test('that others keep coming before are told as a conflict, and change nothing', async () => {
+    const basin = await withBasin();
+    const { metadata, names } = server.store;
+    const commit = metadata.commit.bind(metadata);
+    let age = 1_000;
+    metadata.commit = async (writes) => {
+      metadata.commit = commit;
+      age += 1;
+      await names.basins.configure(basin.basin, (config) => ({ ...config, defaultStreamConfig: { retention: { ageSecs: age } } }));
+      metadata.commit = other;
+      return await commit(writes);
+    };
+    const other = metadata.commit;
+    try {
+      expect(await change(basin, 5)).toMatchObject({ status: 409, json: { code: 'transaction_conflict' } });
+    } finally {
+      metadata.commit = commit;
+    }
+    expect((await basin.call('GET', `/basins/${basin.basin}`)).json).toMatchObject({
+      default_stream_config: { retention_policy: { age } },
+    });
+  });
+});
+
 describe('streams', () => {
   test('resolve their configuration at creation, by request, basin and system', async () => {
     const basin = await withBasin({ default_stream_config: { timestamping: { mode: 'arrival' }, retention_policy: { infinite: {} } } });
@@ -358,6 +386,10 @@ describe('bad requests', () => {
     ],
     ['PUT', '/locations/default', { body: '5', headers: { 'content-type': 'application/json' } }, 400, 'bad_json'],
     ['PUT', '/locations/default', { body: '"mars"', headers: { 'content-type': 'application/json' } }, 422, 'invalid'],
+    ['PUT', '/locations/default', { body: '""', headers: { 'content-type': 'application/json' } }, 400, 'bad_json'],
+    ['POST', '/basins', { body: { basin: 'good-name', location: 'a b' } }, 400, 'bad_json'],
+    ['PUT', '/basins/good-name', { body: { location: 'x'.repeat(65) } }, 400, 'bad_json'],
+    ['PUT', '/basins/good-name', { body: { location: 'x'.repeat(64) } }, 422, 'invalid'],
     ['GET', '/metrics/good-name', {}, 400, 'bad_query'],
     ['GET', '/metrics/good-name?set=storage', {}, 422, 'invalid'],
   ] as const)('A14: %s %s %o answers %i %s', async (method, path, options, status, code) => {

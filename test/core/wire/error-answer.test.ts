@@ -29,6 +29,7 @@ test('what the store means stands in the table as S2 says it', () => {
   expect(answer('disk_full', 'unknown')).toEqual([500, 'storage']);
   expect(answer('draining', 'none')).toEqual([503, 'server_draining']);
   expect(answer('stream_deletion_pending', 'none')).toEqual([409, 'stream_deletion_pending']);
+  expect(answer('transaction_conflict', 'none')).toEqual([409, 'transaction_conflict']);
 });
 
 test('what no client can bring about has the code and status that S2 gives it', () => {
@@ -41,7 +42,6 @@ test('what no client can bring about has the code and status that S2 gives it', 
   expect(answers('request_timeout')).toEqual(['408 request_timeout', '408 request_timeout']);
   expect(answers('other')).toEqual(['500 other', '500 other']);
   expect(answers('storage')).toEqual(['500 storage', '500 storage']);
-  expect(answers('transaction_conflict')).toEqual(['409 transaction_conflict', '503 unavailable']);
   expect(answers('unavailable')).toEqual(['503 unavailable', '503 unavailable']);
   expect(answers('rate_limited')).toEqual(['429 rate_limited', '503 unavailable']);
 });

@@ -77,6 +77,7 @@ describe('the checker', () => {
   const basin: Operation = { kind: 'create basin', basin: 'b', settings, token: undefined };
   const create: Operation = { kind: 'create', ...at, strict: undefined, token: undefined };
   const append = (body: string): Operation => ({ kind: 'append', ...at, body, inSession: false });
+  const deleteBasin: Operation = { kind: 'delete basin', basin: 'b', byOwner: true };
   const made: Outcome = { kind: 'created' };
   const refused = (code: string): Outcome => ({ kind: 'refused', code });
   const names = (...all: string[]): Outcome => ({ kind: 'names', names: all });
@@ -114,13 +115,37 @@ describe('the checker', () => {
     ],
     [
       'a stream that is made in a basin that is being deleted',
-      history([basin, made], [{ kind: 'delete basin', basin: 'b' }, { kind: 'done' }], [create, made]),
-      history([basin, made], [{ kind: 'delete basin', basin: 'b' }, { kind: 'done' }, 2], [create, made]),
+      history([basin, made], [deleteBasin, { kind: 'done' }], [create, made]),
+      history([basin, made], [deleteBasin, { kind: 'done' }, 2], [create, made]),
+    ],
+    [
+      'an append behind an answered deletion of its basin',
+      history(...before, [deleteBasin, { kind: 'done' }], [append('x'), { kind: 'appended', at: 0 }]),
+      history(...before, [{ ...deleteBasin, byOwner: false }, { kind: 'done' }], [append('x'), { kind: 'appended', at: 0 }]),
+    ],
+    [
+      'a configuration that is told behind an answered deletion of its basin',
+      history(
+        ...before,
+        [{ ...deleteBasin, byOwner: false }, { kind: 'done' }],
+        [
+          { kind: 'get', ...at },
+          { kind: 'stream', strict: false },
+        ],
+      ),
+      history(
+        ...before,
+        [{ ...deleteBasin, byOwner: false }, { kind: 'done' }, 2],
+        [
+          { kind: 'get', ...at },
+          { kind: 'stream', strict: false },
+        ],
+      ),
     ],
     [
       'a deletion that is withdrawn',
-      history([basin, made], [{ kind: 'delete basin', basin: 'b' }, { kind: 'done' }], [{ kind: 'list basins' }, names('b')]),
-      history([basin, made], [{ kind: 'delete basin', basin: 'b' }, { kind: 'done' }], [{ kind: 'list basins' }, names('(b)')]),
+      history([basin, made], [deleteBasin, { kind: 'done' }], [{ kind: 'list basins' }, names('b')]),
+      history([basin, made], [deleteBasin, { kind: 'done' }], [{ kind: 'list basins' }, names('(b)')]),
     ],
     [
       'an append that does not go by a configuration that was answered',

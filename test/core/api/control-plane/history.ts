@@ -17,7 +17,8 @@ export type Operation =
   | { readonly kind: 'ensure basin'; readonly basin: string; readonly settings: BasinSettings }
   | { readonly kind: 'change basin'; readonly basin: string; readonly settings: Partial<BasinSettings> }
   | { readonly kind: 'get basin'; readonly basin: string }
-  | { readonly kind: 'delete basin'; readonly basin: string }
+  /** `byOwner`: asked of the process that has the channels. */
+  | { readonly kind: 'delete basin'; readonly basin: string; readonly byOwner: boolean }
   | { readonly kind: 'list basins' }
   | {
       readonly kind: 'create';

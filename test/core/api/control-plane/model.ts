@@ -23,6 +23,8 @@ export interface Basin {
   readonly strict: boolean | undefined;
   readonly key: string | undefined;
   readonly isDeleting: boolean;
+  /** The process that owns its streams has answered that it is deleted: records are out of reach. (A23) */
+  readonly isClosed: boolean;
   readonly streams: Readonly<Record<string, Stream>>;
 }
 

@@ -59,7 +59,9 @@ const FIRST: Operation = {
   token: undefined,
 };
 
-function isForOwner({ kind }: Operation): boolean {
+function isForOwner(operation: Operation): boolean {
+  const { kind } = operation;
+  if (kind === 'delete basin') return operation.byOwner;
   return kind === 'append' || kind === 'read' || kind === 'tail' || kind === 'delete' || kind === 'change' || kind === 'ensure';
 }
 
@@ -129,8 +131,9 @@ class Client {
         return { kind };
       case 'list':
       case 'get basin':
-      case 'delete basin':
         return { kind, basin };
+      case 'delete basin':
+        return { kind, basin, byOwner: dice.chance(0.5) };
       default:
         return { kind, ...at };
     }

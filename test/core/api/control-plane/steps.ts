@@ -25,8 +25,11 @@ export function stepsOf({ operation, outcome, client, began }: Call): readonly C
     case 'ensure basin':
     case 'change basin':
     case 'get basin':
-    case 'delete basin':
       return [required(onBasin(operation.basin, (basin) => basinAfter(operation, outcome, basin)))];
+    case 'delete basin': {
+      const onRecord = required(onBasin(operation.basin, (basin) => basinAfter(operation, outcome, basin)));
+      return outcome.kind === 'done' && operation.byOwner ? [onRecord, required(onBasin(operation.basin, closed))] : [onRecord];
+    }
     case 'list basins':
       return outcome.kind === 'names'
         ? [
@@ -68,7 +71,7 @@ function basinAfter(
   }
   const { settings } = operation;
   if (outcome.kind === 'created') {
-    const made = { ...(settings as BasinSettings), key: keyOf(operation), isDeleting: false, streams: {} };
+    const made = { ...(settings as BasinSettings), key: keyOf(operation), isDeleting: false, isClosed: false, streams: {} };
     return if_(basin === undefined && kind !== 'change basin', made);
   }
   if (basin === undefined || basin.isDeleting) return [];
@@ -76,6 +79,10 @@ function basinAfter(
     return if_(outcome.kind === 'noop' && operation.token !== undefined && basin.key === keyOf(operation), basin);
   if (outcome.kind === 'noop') return if_(kind === 'ensure basin' && hasSettings(basin, settings), basin);
   return if_(kind === 'change basin' || !hasSettings(basin, settings), { ...basin, ...settings });
+}
+
+function closed(basin: Basin | undefined): readonly (Basin | undefined)[] {
+  return [basin?.isDeleting === true ? { ...basin, isClosed: true } : basin];
 }
 
 function refusedBasin({ kind }: Operation, code: string, basin: Basin | undefined): readonly (Basin | undefined)[] {
@@ -123,7 +130,7 @@ function streamSteps(id: string, operation: StreamOperation, outcome: Outcome): 
   const before = kind === 'append' || kind === 'read' || kind === 'tail' ? [optional(on((now, its) => autoCreated(kind, now, its)))] : [];
   if (outcome.kind === 'refused') {
     // A session stays with the stream that it was opened for, which may be one of before.
-    if (kind === 'append' && operation.inSession && outcome.code.startsWith('stream_')) return before;
+    if (kind === 'append' && operation.inSession && /^stream_|^basin_deletion_pending$/.test(outcome.code)) return before;
     return [...before, ...refusedStream(operation, outcome.code, on)];
   }
   if (kind === 'delete') {
@@ -136,7 +143,12 @@ function streamSteps(id: string, operation: StreamOperation, outcome: Outcome): 
   if (kind === 'ensure' && outcome.kind === 'created')
     return [required(on((now, its) => if_(now === undefined && isActive(its), fresh(operation.strict, undefined))))];
   if (kind === 'ensure' || kind === 'change') return changed(id, operation, outcome, on);
-  return [...before, required(on((now) => if_(now !== undefined && sight(operation, outcome, now), now && appendedTo(operation, now))))];
+  const seen = on((now, its) => {
+    // A name is looked up anew each time; who has records at hand learns of a deletion that another process answered by and by.
+    const isOpen = kind === 'get' ? isActive(its) : its?.isClosed === false;
+    return if_(now !== undefined && isOpen && sight(operation, outcome, now), now && appendedTo(operation, now));
+  });
+  return [...before, required(seen)];
 }
 
 function isActive(basin: Basin | undefined): boolean {
@@ -194,7 +206,7 @@ function refusedStream(operation: StreamOperation, code: string, on: On): readon
     case 'basin_not_found':
       return [required(onBasin(basin, (now) => sees(now === undefined)))];
     case 'basin_deletion_pending':
-      return [...(isMade || kind === 'change' ? [] : [isAbsent]), required(onBasin(basin, (now) => if_(now?.isDeleting === true, now)))];
+      return [...(kind === 'delete' ? [isAbsent] : []), required(onBasin(basin, (now) => if_(now?.isDeleting === true, now)))];
     case 'resource_already_exists':
       return [required(on((now) => if_(kind === 'create' && now !== undefined && now.phase !== 'marked', now)))];
     case 'stream_deletion_pending':
