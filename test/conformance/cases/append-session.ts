@@ -157,7 +157,7 @@ export const APPEND_SESSION_CASES: readonly Case[] = [
   },
   {
     name: 'a client that sends more than is taken at once is slowed, and everything is acknowledged',
-    shows: ['4.4-back-pressure', '4.7-windows'],
+    shows: ['4.4-back-pressure'],
     streams: { s: {} },
     timeoutMs: 40_000,
     run: async (client) => {

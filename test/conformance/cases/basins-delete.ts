@@ -1,6 +1,23 @@
 // DELETE /basins/{basin}, and what becomes of the basin. (Sections 1.6 and 5.7.)
 
-import { accepted, append, type Case, checkTail, created, del, eventually, get, ok, patch, post, put, read, refusal } from '../case.ts';
+import {
+  accepted,
+  acked,
+  append,
+  bodies,
+  type Case,
+  checkTail,
+  created,
+  del,
+  eventually,
+  get,
+  ok,
+  patch,
+  post,
+  put,
+  read,
+  refusal,
+} from '../case.ts';
 import { absent } from '../expect.ts';
 import { BACKGROUND_MS_MAX, deletedBasin, expectFailure, ON_DEMAND, whilePending } from '../helpers.ts';
 
@@ -28,8 +45,33 @@ export const BASINS_DELETE: readonly Case[] = [
     steps: [[del('/basins/{basin}-none'), refusal(404, 'basin_not_found')]],
   },
   {
-    name: 'streams go first, then the name is free, and what is made anew knows nothing of before',
-    shows: ['5.7-streams-first', '1.9-key-lives-with-resource'],
+    name: 'the name is free once the streams are gone: what is made anew has none of them, and loses nothing to their deletion',
+    shows: ['5.7-streams-first', '5.7-pending-refused'],
+    basin: null,
+    timeoutMs: BACKGROUND_MS_MAX + 15_000,
+    run: async (client) => {
+      const made = { basin: client.basin, config: ON_DEMAND };
+      const streams = Array.from({ length: 40 }, (_, at) => `stream-${String(at).padStart(2, '0')}`);
+      await client.expect(post('/basins', made), created());
+      for (const stream of streams) await client.expect(append(stream, [{ body: 'old' }, { body: 'old' }]), acked(0, 2));
+      await client.expect(del('/basins/{basin}'), EMPTY);
+      const until = performance.now() + BACKGROUND_MS_MAX;
+      for (;;) {
+        const answer = await client.call(post('/basins', made));
+        if (answer.status === 201) break;
+        expectFailure(answer, 409, 'basin_deletion_pending');
+        if (performance.now() > until) throw new Error('the name is still not free');
+      }
+      await client.expect(get('/streams'), ok({ streams: [], has_more: false }));
+      for (const stream of streams) await client.expect(append(stream, [{ body: 'new' }]), acked(0, 1));
+      // Whatever were left of the old streams would go now.
+      await client.sleep(2_000);
+      for (const stream of streams) await client.expect(read(stream, 'seq_num=0'), bodies('new'));
+    },
+  },
+  {
+    name: 'what is made anew under the name knows nothing of before, nor of the token that made it',
+    shows: ['1.9-key-lives-with-resource'],
     basin: null,
     timeoutMs: BACKGROUND_MS_MAX + 15_000,
     steps: [

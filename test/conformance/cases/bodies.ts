@@ -2,7 +2,9 @@
 
 import { strict as assert } from 'node:assert';
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { acked, append, type Case, checkTail, get, ok, post, read, refusal, tailAt } from '../case.ts';
+import { acked, append, bodies, type Case, checkTail, get, ok, post, read, refusal, tailAt } from '../case.ts';
+import { encodeAppend } from '../client/proto.ts';
+import { FLAG_ZSTD, frame } from '../client/session.ts';
 import { absent } from '../expect.ts';
 import { MIB, recordsIn, UNCAPPED, x } from '../helpers.ts';
 import { printJson } from '../json.ts';
@@ -34,6 +36,30 @@ export const BODY_CASES: readonly Case[] = [
     },
   },
   {
+    name: 'a body of several zstd frames, also with some that are to be skipped, is what all of them hold',
+    shows: ['1.4-request-zstd', '4.2-input-compressed'],
+    streams: S,
+    run: async (client) => {
+      const headers = { 'content-type': 'application/json', 'content-encoding': 'zstd' };
+      const skippable = Buffer.from('502a4d1803000000616263', 'hex');
+      const pieces = (text: string | Uint8Array, count: number): Buffer[] => {
+        const bytes = Buffer.from(text);
+        const size = Math.ceil(bytes.length / count);
+        return Array.from({ length: count }, (_, at) => zstdCompressSync(bytes.subarray(at * size, (at + 1) * size)));
+      };
+      const text = printJson({ records: [{ body: 'first' }, { body: x(5_000) }] });
+      await client.expect(sent(Buffer.concat(pieces(text, 2)), headers), acked(0, 2));
+      await client.expect(sent(Buffer.concat(pieces(text, 5)), headers), acked(2, 4));
+      await client.expect(sent(Buffer.concat(pieces(text, 2).flatMap((piece) => [skippable, piece])), headers), acked(4, 6));
+      await client.expect(sent(Buffer.concat([...pieces(text, 2), Buffer.from('more')]), headers), refusal(400, 'bad_header'));
+      const session = await client.appendSession('s');
+      session.send(frame(Buffer.concat(pieces(encodeAppend({ records: [{ body: 'framed' }] }), 3)), FLAG_ZSTD));
+      await session.ack();
+      const batch = ['first', x(5_000)];
+      await client.expect(read('s', 'seq_num=0'), bodies(...batch, ...batch, ...batch, 'framed'));
+    },
+  },
+  {
     name: 'a compressed body that does not unpack is refused, and nothing happens',
     shows: ['1.4-request-gzip', '1.4-request-zstd', '1.5-refused-means-nothing-happened'],
     streams: S,
@@ -48,7 +74,7 @@ export const BODY_CASES: readonly Case[] = [
   {
     name: 'an answer of more than 1024 bytes is compressed as the client accepts, and no other is',
     shows: ['1.4-response-gzip', '1.4-response-zstd', '1.4-response-small', '1.4-response-unasked'],
-    streams: { large: {}, small: {} },
+    streams: { large: {}, small: {}, edge: {}, over: {} },
     run: async (client) => {
       await client.expect(append('large', [{ body: x(3_000) }]), { status: 200 });
       await client.expect(append('small', [{ body: x(700) }]), { status: 200 });
@@ -63,6 +89,21 @@ export const BODY_CASES: readonly Case[] = [
         });
         assert.equal(JSON.parse(unpack(packed.bytes).toString()).records[0].body, x(3_000));
         await client.expect(read('small', 'seq_num=0', { headers }), { status: 200, headers: { 'content-encoding': absent } });
+      }
+      // One with as many bytes as are not worth it, and one with a byte more: times have as many digits in either.
+      const smallest = await client.expect(read('small', 'seq_num=0'), { status: 200, headers: { 'content-encoding': absent } });
+      const others = smallest.bytes.length - 700;
+      for (const [stream, bytes] of [
+        ['edge', 1_024],
+        ['over', 1_025],
+      ] as const) {
+        await client.expect(append(stream, [{ body: x(bytes - others) }]), { status: 200 });
+        const plain = await client.expect(read(stream, 'seq_num=0'), { status: 200 });
+        assert.equal(plain.bytes.length, bytes);
+        for (const encoding of ['gzip', 'zstd']) {
+          const packed = await client.expect(read(stream, 'seq_num=0', { headers: { 'accept-encoding': encoding } }), { status: 200 });
+          assert.equal(packed.headers['content-encoding'], bytes > 1_024 ? encoding : undefined, `${bytes} bytes as ${encoding}`);
+        }
       }
       for (const headers of [{}, { 'accept-encoding': 'identity' }, { 'accept-encoding': 'br' }]) {
         await client.expect(read('large', 'seq_num=0', { headers: headers as Record<string, string> }), {
@@ -98,6 +139,21 @@ export const BODY_CASES: readonly Case[] = [
       await client.expect(append('s', [{ body: raw }]), acked(1, 2));
       const found = recordsIn(await client.call(read('s', 'seq_num=1')));
       assert.ok(found[0]?.body === raw);
+    },
+  },
+  {
+    name: 'a body of exactly 8 MiB is taken, as it comes and unpacked',
+    shows: ['1.4-body-max'],
+    streams: S,
+    run: async (client) => {
+      const [head, tail] = ['{"records":[{"body":"hi"}]', '}'];
+      const full = Buffer.from(`${head}${' '.repeat(8 * MIB - head.length - tail.length)}${tail}`);
+      assert.equal(full.length, 8 * MIB);
+      const json = { 'content-type': 'application/json' };
+      await client.expect(sent(full, json), acked(0, 1));
+      await client.expect(sent(gzipSync(full), { ...json, 'content-encoding': 'gzip' }), acked(1, 2));
+      await client.expect(sent(zstdCompressSync(full), { ...json, 'content-encoding': 'zstd' }), acked(2, 3));
+      await client.expect(read('s', 'seq_num=0'), bodies('hi', 'hi', 'hi'));
     },
   },
   {

@@ -1,7 +1,7 @@
 // GET /metrics, /metrics/{basin} and /metrics/{basin}/{stream}. (Sections 1.6 and 6.3.)
 
 import { strict as assert } from 'node:assert';
-import { append, type Case, get, ok, post, read, refusal } from '../case.ts';
+import { append, type Case, eventually, get, ok, post, read, refusal } from '../case.ts';
 import type { CaseClient } from '../case-client.ts';
 import { type Expected, listOf, matching, number, oneOf, text, u64 } from '../expect.ts';
 import { seconds, x } from '../helpers.ts';
@@ -35,8 +35,8 @@ interface Series {
   readonly values: readonly (readonly [time: number, value: number])[];
 }
 
-async function seriesOf(client: CaseClient, path: string, set: string): Promise<Series[]> {
-  const { json } = await client.expect(get(`${path}?set=${set}&${lastHour()}`), { status: 200 });
+async function seriesOf(client: CaseClient, path: string, set: string, range = lastHour()): Promise<Series[]> {
+  const { json } = await client.expect(get(`${path}?set=${set}&${range}`), { status: 200 });
   return (json as { values: Record<string, Series>[] }).values.flatMap((value) => Object.values(value));
 }
 
@@ -46,13 +46,33 @@ const total = (series: readonly Series[], name?: string): number =>
     .flatMap((one) => one.values)
     .reduce((sum, [, value]) => sum + Number(value), 0);
 
+/** Clocks of the server and of the suite may differ by so much. */
+const CLOCKS_SECS_MAX = 3;
+
+/** A point of a gauge is the value at its second: none is in the future, and none is told twice. */
+function checkMoments(series: readonly Series[]): void {
+  const times = series[0]?.values.map(([time]) => Number(time)) ?? [];
+  const now = seconds() + CLOCKS_SECS_MAX;
+  for (const [at, time] of times.entries()) {
+    assert.ok(time <= now, `a gauge has a point ${time - now} s in the future`);
+    assert.ok(at === 0 || time > (times[at - 1] ?? 0), `the points of a gauge are at ${times}`);
+  }
+}
+
 const last = (series: readonly Series[]): number => Number(series[0]?.values.at(-1)?.[1] ?? 0);
 
 /** Asks again until the figures are as they must be. */
-async function untilTrue(client: CaseClient, path: string, set: string, isTrue: (series: Series[]) => boolean): Promise<void> {
+async function untilTrue(
+  client: CaseClient,
+  path: string,
+  set: string,
+  isTrue: (series: Series[]) => boolean,
+  range: () => string = lastHour,
+): Promise<void> {
   const until = performance.now() + FIGURES_MS_MAX;
   for (;;) {
-    const series = await seriesOf(client, path, set);
+    const series = await seriesOf(client, path, set, range());
+    if (set === 'storage') checkMoments(series);
     if (isTrue(series)) return;
     assert.ok(performance.now() < until, `${set} stays ${JSON.stringify(series).slice(0, 500)}`);
     await client.sleep(250);
@@ -92,7 +112,16 @@ export const METRIC_CASES: readonly Case[] = [
   },
   {
     name: 'storage of a basin and of a stream is a gauge of bytes, by the hour and by the minute',
-    shows: ['6.3-basin-storage', '6.3-stream-storage', '6.3-shapes', '6.3-units', '6.3-true', '1.6-basin-metrics', '1.6-stream-metrics'],
+    shows: [
+      '6.3-basin-storage',
+      '6.3-stream-storage',
+      '6.3-gauge-moments',
+      '6.3-shapes',
+      '6.3-units',
+      '6.3-true',
+      '1.6-basin-metrics',
+      '1.6-stream-metrics',
+    ],
     ...TRUE,
     streams: { s: {}, t: {} },
     run: async (client) => {
@@ -108,6 +137,60 @@ export const METRIC_CASES: readonly Case[] = [
       }
       await untilTrue(client, '/metrics/{basin}/s', 'storage', (series) => last(series) >= 100_000 && last(series) < 150_000);
       await untilTrue(client, '/metrics/{basin}', 'storage', (series) => last(series) >= 200_000 && last(series) < 300_000);
+    },
+  },
+  {
+    name: 'what a basin and its streams stored at a time that is over is told as it was, together the same, and stays so',
+    shows: ['6.3-storage-past', '6.3-true'],
+    needs: ['metrics', 'restart'],
+    basin: null,
+    timeoutMs: 150_000,
+    run: async (client) => {
+      const { server, client: other } = await client.startAnother();
+      await other.expect(post('/basins', { basin: '{basin}' }), { status: 201 });
+      for (const stream of ['s', 't']) await other.expect(post('/streams', { stream }), { status: 201 });
+      let ahead = 0;
+      const storedAt = async (path: string, at: number): Promise<number> =>
+        last(await seriesOf(other, path, 'storage', `start=${at}&end=${at}`));
+      const together = async (at: number): Promise<[basin: number, streams: number]> => [
+        await storedAt('/metrics/{basin}', at),
+        (await storedAt('/metrics/{basin}/s', at)) + (await storedAt('/metrics/{basin}/t', at)),
+      ];
+      /** A time that is over by now at which both say what is stored since. A server may look once a minute. */
+      const toldAt = async (bytes: number): Promise<number> => {
+        for (const until = performance.now() + 65_000; ; await other.sleep(1_000)) {
+          const at = seconds() + ahead - 1;
+          const [ofBasin, ofStreams] = await together(at);
+          if (ofBasin >= bytes && ofBasin < 1.1 * bytes && ofStreams === ofBasin) return at;
+          assert.ok(performance.now() < until, `of ${bytes} bytes the basin tells ${ofBasin}, its streams ${ofStreams}`);
+        }
+      };
+      await Promise.all(['s', 't'].map((stream) => other.expect(append(stream, [{ body: x(100_000) }]), { status: 200 })));
+      const first = await toldAt(200_000);
+      const before = await together(first);
+      ahead = 180;
+      await server.setClockAhead(1_000 * ahead);
+      const later = seconds() + ahead;
+      await other.expect(get(`/metrics/{basin}?set=storage&start=${later}&end=${later}`), eventually({ status: 200 }, 5_000));
+      await Promise.all(['s', 't'].map((stream) => other.expect(append(stream, [{ body: x(100_000) }]), { status: 200 })));
+      await toldAt(400_000);
+      assert.deepEqual(await together(first), before, 'the past has changed');
+      await server.kill();
+      await server.start();
+      assert.deepEqual(await together(first), before, 'the past has changed with a crash');
+    },
+  },
+  {
+    name: 'a count is told from the minute on in which its range begins',
+    shows: ['6.3-range-start', '6.3-true'],
+    ...TRUE,
+    streams: { s: {} },
+    run: async (client) => {
+      const at = seconds();
+      await client.expect(append('s', [{ body: 'x' }]), { status: 200 });
+      const range = (): string => `start=${at - 2}&end=${seconds() + 5}`;
+      await untilTrue(client, '/metrics/{basin}', 'append-ops', (found) => total(found) === 1, range);
+      assert.equal(total(await seriesOf(client, '/metrics/{basin}', 'append-ops', `start=${at - 120}&end=${at - 60}`)), 0);
     },
   },
   {
@@ -235,6 +318,7 @@ export const METRIC_CASES: readonly Case[] = [
         const now = seconds();
         await client.expect(at(now, now - 1), refusal(422, 'invalid'));
         await client.expect(at(now - HOUR, now + HOUR), refusal(422, 'invalid'));
+        await client.expect(at(now - HOUR, now + 150), refusal(422, 'invalid'));
         await client.expect(at(now - 31 * DAY, now), refusal(422, 'invalid'));
         await client.expect(at(now - 29 * DAY, now), { status: 200 });
         await client.expect(at(now - HOUR, now + 20), { status: 200 });

@@ -179,7 +179,7 @@ export const READ_SESSION_CASES: readonly Case[] = [
   },
   {
     name: 'while idle a heartbeat comes every 5 to 15 s, and does not prolong the wait',
-    shows: ['3.5-heartbeat-idle', '3.5-wait-between-records', '4.5-heartbeat'],
+    shows: ['3.5-heartbeat-idle', '3.5-wait-between-records', '4.5-heartbeat', '4.5-frame-gap'],
     streams: S,
     timeoutMs: 30_000,
     run: async (client) => {
@@ -200,8 +200,8 @@ export const READ_SESSION_CASES: readonly Case[] = [
     },
   },
   {
-    name: 'catching up gives batches of at most 1000 records and 1 MiB, in order, and a frame in time',
-    shows: ['3.5-catch-up', '3.3-batch-max', '4.5-frame-gap', '4.5-tail-true'],
+    name: 'catching up gives batches of at most 1000 records and 1 MiB, in order',
+    shows: ['3.5-catch-up', '3.3-batch-max', '4.5-tail-true'],
     streams: { many: {}, large: {} },
     timeoutMs: 30_000,
     run: async (client) => {
@@ -213,9 +213,8 @@ export const READ_SESSION_CASES: readonly Case[] = [
       ] as const) {
         const session = await client.readSession(stream, 'seq_num=0');
         let next = 0n;
-        for (let before = performance.now(); ; before = performance.now()) {
+        for (;;) {
           const { records, tail } = await session.batch();
-          assert.ok(performance.now() - before < 20_000);
           assert.ok(records.length > 0 || tail !== undefined, 'a batch without records has no tail');
           assert.ok(records.length <= 1_000 && records.reduce((sum, { body }) => sum + 8 + body.length, 0) <= MIB);
           for (const { seqNum } of records) {

@@ -4,7 +4,7 @@ import { strict as assert } from 'node:assert';
 import { append, bodies, type Case, checkTail, created, del, get, ok, patch, post, put, read, refusal } from '../case.ts';
 import type { FullAnswer } from '../case-client.ts';
 import { including, savedAs, someText } from '../expect.ts';
-import { ON_DEMAND, streamInfo, x } from '../helpers.ts';
+import { ON_DEMAND, seconds, streamInfo, x } from '../helpers.ts';
 import type { Json } from '../json.ts';
 
 const ALL = { basins: { prefix: '' }, streams: { prefix: '' } };
@@ -108,6 +108,32 @@ export const TOKEN_SCOPES: readonly Case[] = [
       }
       await client.expect(post('/streams', { stream: 'mine/b' }, as('prefix')), created());
       await client.expect(post('/streams', { stream: 'mine/c' }, as('exact')), DENIED);
+    },
+  },
+  {
+    name: 'metrics of a basin or a stream out of scope are refused',
+    shows: ['6.1-stream-out-of-scope', '6.1-basin-out-of-scope', '6.1-stream-in-basin-out-of-scope'],
+    needs: ['auth', 'metrics'],
+    streams: { 'mine/a': {}, yours: {} },
+    run: async (client) => {
+      const ops = ['basin-metrics', 'stream-metrics'];
+      const range = `start=${seconds() - 600}&end=${seconds()}`;
+      const ofStream = (name: string, basin: string, stream: string) =>
+        get(`/metrics/${basin}/${encodeURIComponent(stream)}?set=storage&${range}`, as(name));
+      const ofBasin = (name: string, basin: string) => get(`/metrics/${basin}?set=storage&${range}`, as(name));
+      await client.expect(...token('prefix', { basins: { exact: '{basin}' }, streams: { prefix: 'mine/' }, ops }));
+      await client.expect(...token('exact', { basins: { exact: '{basin}' }, streams: { exact: 'mine/a' }, ops }));
+      await client.expect(...token('none', { basins: { exact: '{basin}' }, ops }));
+      for (const name of ['prefix', 'exact']) {
+        await client.expect(ofStream(name, '{basin}', 'mine/a'), { status: 200 });
+        await client.expect(ofStream(name, '{basin}', 'yours'), DENIED);
+        await client.expect(ofStream(name, '{basin}', 'mine'), DENIED);
+        await client.expect(ofStream(name, '{basin}-2', 'mine/a'), DENIED);
+        await client.expect(ofBasin(name, '{basin}'), { status: 200 });
+        await client.expect(ofBasin(name, '{basin}-2'), DENIED);
+      }
+      await client.expect(ofStream('exact', '{basin}', 'mine/ab'), DENIED);
+      await client.expect(ofStream('none', '{basin}', 'mine/a'), DENIED);
     },
   },
   {

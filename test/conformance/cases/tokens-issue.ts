@@ -120,6 +120,38 @@ export const TOKENS_ISSUE: readonly Case[] = [
     },
   },
   {
+    name: 'who has one name gives that one alone, and no prefix of it, which would be more',
+    shows: ['6.1-issue-subset-resources', '1.6-issue-token-denied'],
+    needs: ['auth'],
+    basin: null,
+    run: async (client) => {
+      const scope = {
+        basins: { exact: '{basin}-1' },
+        streams: { exact: 'mine' },
+        access_tokens: { exact: '{basin}/t' },
+        ops: ['read', 'issue-access-token'],
+      };
+      await client.expect(issue('{basin}/issuer', scope), secret('issuer'));
+      const less = { basins: null, streams: null, access_tokens: null, ops: ['read'] };
+      for (const one of [
+        { ...less, basins: { prefix: '{basin}-1' } },
+        { ...less, basins: { prefix: '{basin}-' } },
+        { ...less, basins: { prefix: '' } },
+        { ...less, basins: { exact: '{basin}-11' } },
+        { ...less, streams: { prefix: 'mine' } },
+        { ...less, streams: { prefix: 'mi' } },
+        { ...less, streams: { prefix: '' } },
+        { ...less, streams: { exact: 'mine/own' } },
+        { ...less, access_tokens: { prefix: '{basin}/t' } },
+        { ...less, access_tokens: { prefix: '' } },
+        { ...less, access_tokens: { exact: '{basin}/issuer' } },
+      ]) {
+        await client.expect(issue('{basin}/t', one, {}, 'issuer'), refusal(403, 'permission_denied'));
+      }
+      await client.expect(issue('{basin}/t', scope, {}, 'issuer'), secret('same'));
+    },
+  },
+  {
     name: 'without an expiry a token has that of its issuer, which is the latest',
     shows: ['6.1-expires-inherited', '6.1-expires-max'],
     needs: ['auth'],
