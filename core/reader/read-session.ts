@@ -101,8 +101,13 @@ abstract class Read implements ReadSession {
     return this.deps.tail.waitBeyond(this.source.next, timeoutMs, this.#closing.signal);
   }
 
-  /** Fills the batch with what is committed. `tail`: everything is in it; `full`: a bound of the batch or of the read was met. */
+  /**
+   * Fills the batch with what is committed. `tail`: everything is in it; `full`: a bound of the batch or of the read was met, or it
+   * was long enough in the making that storage is slow.
+   */
   protected async catchUp(): Promise<'full' | 'tail'> {
+    const { clock, limits } = this.deps;
+    const startedAt = clock.monotonic();
     if (this.filler.fill()) return 'full';
     for (;;) {
       if (this.isClosed) return 'full';
@@ -114,6 +119,7 @@ abstract class Read implements ReadSession {
       }
       this.filler.offer(piece);
       if (this.filler.fill()) return 'full';
+      if (!this.filler.isEmpty && clock.monotonic() - startedAt >= limits.batchMsMax) return 'full';
     }
   }
 

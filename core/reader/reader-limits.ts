@@ -6,6 +6,8 @@ export interface ReaderLimits {
   /** One batch: records, metered bytes. */
   readonly batchRecordsMax: number;
   readonly batchMeteredBytesMax: number;
+  /** A batch that is not empty leaves after this long: clients of sessions take 20 s without one for the end. */
+  readonly batchMsMax: number;
   readonly unaryWaitSecsMax: number;
   /** An idle follower hears from us after a random time between these. */
   readonly heartbeatMsMin: number;
@@ -34,6 +36,7 @@ const MIB = 1024 * 1024;
 export const READER_LIMITS: ReaderLimits = {
   batchRecordsMax: 1_000,
   batchMeteredBytesMax: MIB,
+  batchMsMax: 5_000,
   unaryWaitSecsMax: UNARY_WAIT_SECS_MAX,
   heartbeatMsMin: 5_000,
   heartbeatMsMax: 15_000,

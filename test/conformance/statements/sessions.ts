@@ -75,12 +75,18 @@ export const READ_SESSION = statements(
     '4.5-heartbeat': 'A heartbeat is a batch without records and with a tail; a batch without both is never sent.',
     '4.5-end': 'A session ends with the end of the answer.',
     '4.5-error': 'An error in the middle of a session is a terminal frame.',
-    '4.5-frame-gap': 'At least every 20 s a frame comes, while catching up too.',
+    '4.5-frame-gap': 'At least every 20 s a frame comes.',
     '4.5-tail-true': 'Every tail that is told is at or behind the last record given.',
   },
   {
     '4.5-clients-reconnect': 'What clients ask for when they connect anew.',
     '4.5-clients-tail-timeout': 'Clients give up after 20 s without a frame.',
+  },
+  {
+    '4.5-frame-gap-slow': [
+      'Where storage is slow, smaller batches keep to that while catching up.',
+      { file: 'test/core/reader/read.test.ts', title: 'gives what it has every 5 s where storage is slow, in smaller batches' },
+    ],
   },
 );
 

@@ -218,6 +218,34 @@ describe('a session', () => {
     expect(all).toEqual(numbers(0, 2_400));
   });
 
+  test('gives what it has every 5 s where storage is slow, in smaller batches', async () => {
+    const world = await ReaderWorld.make();
+    for (let i = 0; i < 12; i += 1) {
+      await world.put(2);
+      await world.offloadAndForget();
+    }
+    world.objects.faults = {
+      before({ operation }) {
+        if (operation === 'get') world.clock.advance(1_000);
+      },
+    };
+    const session = await world.open({});
+    const all: string[] = [];
+    let batches = 0;
+    while (all.length < 24) {
+      const before = world.clock.monotonic();
+      const batch = await session.next();
+      // Some reads may be under way already.
+      expect(world.clock.monotonic() - before).toBeLessThan(9_000);
+      all.push(...bodies(batch));
+      batches += 1;
+    }
+    expect(all).toEqual(numbers(0, 24));
+    expect(batches).toBeGreaterThan(1);
+    expect(await session.next()).toEqual(heartbeat(24));
+    session.close();
+  });
+
   test('heartbeats at once when it caught up, and then after a random 5 to 15 s without output', async () => {
     const world = await threeParts();
     world.unit = 0.5;
