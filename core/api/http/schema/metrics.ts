@@ -34,11 +34,13 @@ export function metricsRequest({ start, end, interval }: z.output<typeof account
 
 const name = z.string();
 const unit = z.enum(['bytes', 'operations']);
-const values = z.array(z.tuple([z.number(), z.number()])).describe('Pairs of seconds since 1970 and the value');
+const points = z.array(z.tuple([z.number(), z.number()]));
+const moments = points.describe('Pairs of seconds since 1970 and the value then: at each full step of the range, and at its end');
+const sums = points.describe('Pairs of the seconds since 1970 at which an interval begins, and what was done in it');
 const metric = z.union([
   z.object({ label: z.object({ name, values: z.array(z.string()) }) }),
-  z.object({ gauge: z.object({ name, unit, values }) }),
-  z.object({ accumulation: z.object({ name, unit, interval: z.enum(INTERVALS), values }) }),
+  z.object({ gauge: z.object({ name, unit, values: moments }) }),
+  z.object({ accumulation: z.object({ name, unit, interval: z.enum(INTERVALS), values: sums }) }),
 ]);
 export const metricSet = z.object({ values: z.array(metric) });
 
