@@ -4,7 +4,7 @@
 //        streams, nor appends to them, and no session appends on.
 //
 // Of a deletion elsewhere requests learn within the age of what is cached; a session, as with one that was let go of here, when the
-// background seals its stream.
+// background seals its stream. A read session that is open goes on until then: it gives what is there, and promises nothing of it.
 
 /** Deletions that are remembered: far more than wait for the background at any time. */
 const DELETIONS_MAX = 16_384;
