@@ -3,6 +3,10 @@
 import type { Operation, Outcome } from '#test/sim/history.ts';
 import { type Order, StreamHistory } from './stream-history.ts';
 
+/** Of appends nobody knows about the search tries every order with every other: a few dozen are more than it ends with. */
+const DOUBTFUL_MAX = 12;
+const UNKNOWN_MAX = 8;
+
 export interface StreamKind {
   readonly storageClass: 'express' | 'standard';
   /** Clients delete it, and make it again under the same name. */
@@ -33,6 +37,17 @@ export class LiveStream {
 
   get isExpress(): boolean {
     return this.storageClass === 'express';
+  }
+
+  /** Appends that may still be begun on it. */
+  get appendsLeft(): number {
+    const { open, unknown } = this.history.doubtfulAppends;
+    return Math.max(0, DOUBTFUL_MAX - open - unknown);
+  }
+
+  /** It is time for another stream: what is not known of this one does not become less. */
+  get isDoubtful(): boolean {
+    return this.history.doubtfulAppends.unknown >= UNKNOWN_MAX;
   }
 
   /** A name that no other record of the stream has. */

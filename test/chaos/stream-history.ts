@@ -23,6 +23,8 @@ export class StreamHistory {
   readonly #order: Order;
   readonly #calls: OpenCall[] = [];
   #openCount = 0;
+  #openAppendsCount = 0;
+  #unknownAppendsCount = 0;
   #onQuiet: (() => void)[] = [];
 
   constructor(stream: string, order: Order) {
@@ -34,10 +36,16 @@ export class StreamHistory {
     return this.#calls;
   }
 
+  /** Appends that are under way, and those that ended so that nobody knows whether they happened. */
+  get doubtfulAppends(): { readonly open: number; readonly unknown: number } {
+    return { open: this.#openAppendsCount, unknown: this.#unknownAppendsCount };
+  }
+
   begin(client: number, operation: Operation): OpenCall {
     const call: OpenCall = { client, operation, began: this.#order.next() };
     this.#calls.push(call);
     this.#openCount += 1;
+    if (operation.kind === 'append') this.#openAppendsCount += 1;
     return call;
   }
 
@@ -46,6 +54,10 @@ export class StreamHistory {
     call.ended = this.#order.next();
     call.outcome = outcome;
     this.#openCount -= 1;
+    if (call.operation.kind === 'append') {
+      this.#openAppendsCount -= 1;
+      if (outcome.kind === 'unknown') this.#unknownAppendsCount += 1;
+    }
     if (this.#openCount > 0) return;
     for (const resolve of this.#onQuiet.splice(0)) resolve();
   }

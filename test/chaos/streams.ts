@@ -21,7 +21,7 @@ const LOOK_EVERY_MS = 100;
 const READ_COUNT = 1_000;
 
 export interface StreamsOptions {
-  /** A stream is given up once it is this old, or has this many calls. */
+  /** A stream is given up once it is this old, or has this many calls, or as many appends of which nobody knows as can be checked. */
   readonly ageMs: { readonly min: number; readonly max: number };
   readonly callsMax: number;
   readonly onChecked: (stream: LiveStream, checked: Checked) => void;
@@ -72,7 +72,8 @@ export class Streams {
         const { stream, overAt } = place;
         // While the server is away for long, nothing is gained by more streams that wait for it.
         if (this.#retiring.size >= 2 * this.#places.length) continue;
-        if (performance.now() < overAt && stream.history.calls.length < this.#options.callsMax) continue;
+        const isShort = stream.history.calls.length < this.#options.callsMax && !stream.isDoubtful;
+        if (performance.now() < overAt && isShort) continue;
         Object.assign(place, this.#make(place.kind));
         this.#retire(stream);
       }

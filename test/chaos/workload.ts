@@ -81,16 +81,19 @@ export class Workload {
   }
 }
 
+/** What is drawn up to here appends. */
+const APPENDS_OF_100 = 60;
+
 async function operate(client: Client, stream: LiveStream, prng: Prng): Promise<void> {
   if (stream.isOver) return;
   const { tail, token } = stream;
-  const drawn = prng.between(1, 100);
+  const drawn = prng.between(stream.appendsLeft > 0 ? 1 : APPENDS_OF_100 + 1, 100);
   if (drawn <= 28) await client.append(stream, plain(stream, prng));
   else if (drawn <= 42) await client.append(stream, plain(stream, prng), { matchSeqNum: guess(tail, prng) });
   else if (drawn <= 49) await client.append(stream, plain(stream, prng), { fencingToken: prng.chance(0.85) ? token : 'wrong' });
   else if (drawn <= 53) await client.append(stream, fence(stream, prng), prng.chance(0.4) ? { fencingToken: token } : {});
   else if (drawn <= 56) await client.append(stream, trim(stream, prng));
-  else if (drawn <= 60) await session(client, stream, prng);
+  else if (drawn <= APPENDS_OF_100) await session(client, stream, prng);
   else if (drawn <= 80) await read(client, stream, prng);
   else if (drawn <= 94 || !stream.comesAndGoes) await client.checkTail(stream);
   else if (drawn <= 98) await client.create(stream);
@@ -124,7 +127,7 @@ function trim(stream: LiveStream, prng: Prng): MadeRecord[] {
 async function session(client: Client, stream: LiveStream, prng: Prng): Promise<void> {
   const isChain = prng.chance(0.5);
   let next = stream.tail;
-  const batches = Array.from({ length: prng.between(2, 12) }, () => {
+  const batches = Array.from({ length: Math.min(prng.between(2, 12), stream.appendsLeft) }, () => {
     const records = plain(stream, prng);
     const conditions: Conditions = isChain ? { matchSeqNum: next } : {};
     next += records.length;
