@@ -66,11 +66,16 @@ export class Metadata implements Remote {
           audit.committed(writes, result);
           return result;
         };
-        const againMs = isCreation(writes) ? this.onCreation?.() : undefined;
-        if (againMs !== undefined) network.again(this, againMs, apply);
         const fate = write?.key.partition.startsWith('channel/') ? this.onChannelWrite?.(machine, write) : undefined;
-        if (fate?.againMs !== undefined) network.again(this, fate.againMs, apply);
-        return network.call(machine, gate, this, { isWrite: true, lateMs: fate?.lateMs ?? 0 }, apply);
+        const againMs = fate?.againMs ?? (isCreation(writes) ? this.onCreation?.() : undefined);
+        // Only what arrived once arrives again: of what was throttled the caller is told that it never has an effect.
+        let isRepeated = againMs === undefined;
+        const arrived = (): ReturnType<typeof apply> => {
+          if (!isRepeated && againMs !== undefined) network.again(this, againMs, apply);
+          isRepeated = true;
+          return apply();
+        };
+        return network.call(machine, gate, this, { isWrite: true, lateMs: fate?.lateMs ?? 0 }, arrived);
       },
     };
   }
