@@ -1,11 +1,12 @@
 // A channel task as it runs in the cloud, on emulators: three zones of S3 Express, S3 Standard, DynamoDB, and the official SDK.
 
 import { AppendInput, AppendRecord, S2, type S2Stream } from '@s2-dev/streamstore';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Cloud, ROOT_TOKEN, startCloud } from '#test/support/aws/cloud.ts';
 import { isMissing, missingDynamo, missingMoto } from '#test/support/aws/emulators.ts';
 import { type Server, startServer } from '#test/support/server.ts';
 
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 const BASIN = 'cloud-basin';
 const COMMAND = [process.execPath, 'functions/channel/main.ts'] as const;
 

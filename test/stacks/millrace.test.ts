@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { App, aws_certificatemanager as acm, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { readChannelEnv } from '#functions/channel/env.ts';
 import { Millrace, type MillraceProps } from '#stacks/millrace.ts';
 import type { Zones } from '#stacks/zones.ts';
+
+// A synthesis hashes what goes into the image.
+vi.setConfig({ testTimeout: 120_000 });
 
 const ZONES: Zones = [
   { name: 'us-east-1a', id: 'use1-az4' },

@@ -1,5 +1,5 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { DynamoMetadataStore } from '#core/adapters/aws/dynamo-metadata-store.ts';
 import { checkTableFormat } from '#core/adapters/aws/table-format.ts';
 import { systemClock as clock } from '#core/adapters/node/system-clock.ts';
@@ -10,6 +10,8 @@ import { createTable } from '../../../support/aws/cloud.ts';
 import { type Emulator, isMissing, missingDynamo, startDynamo, TEST_CREDENTIALS, TEST_REGION } from '../../../support/aws/emulators.ts';
 import { type Fault, type Front, startFront } from '../../../support/aws/front.ts';
 
+// An emulator takes some milliseconds a request, and far more beside other tests.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 const attempts = { clock, random, attemptsMax: 8, attemptMsMax: 5_000, delayMs: { min: 10, max: 200 } };
 
 describe.skipIf(isMissing(missingDynamo()))('DynamoDB', () => {

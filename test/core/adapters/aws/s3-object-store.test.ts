@@ -1,5 +1,5 @@
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { S3ObjectStore } from '#core/adapters/aws/s3-object-store.ts';
 import { systemClock as clock } from '#core/adapters/node/system-clock.ts';
 import { systemRandom as random } from '#core/adapters/node/system-random.ts';
@@ -11,6 +11,8 @@ import { type Emulator, isMissing, missingMoto, startMoto, TEST_CREDENTIALS, TES
 import { type Fault, type Front, startFront } from '../../../support/aws/front.ts';
 import { tear } from '../support.ts';
 
+// An emulator takes some milliseconds a request, and far more beside other tests.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 const attempts = { clock, random, attemptsMax: 4, attemptMsMax: 20_000, delayMs: { min: 5, max: 20 } };
 const never = { afterMs: 60_000, shareMax: 0 };
 const zone = { prefix: '', name: 'zone-a', checksum, random };
