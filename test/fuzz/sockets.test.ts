@@ -80,6 +80,8 @@ async function talk(pieces: readonly Uint8Array[], ending: 'end' | 'reset' | 'wa
   const begin = performance.now();
   await closed;
   clearTimeout(late);
+  // Damage may take the end from a request for events: then they go on for as long as the client stays.
+  if (/^content-type: text\/event-stream/im.test(text)) return { text };
   expect(
     performance.now() - begin,
     `neither answered nor cut: ${Buffer.concat(pieces).toString('hex')} ${ending} ${Buffer.from(text, 'latin1').toString('hex')}`,

@@ -113,7 +113,7 @@ describe('known seeds', () => {
 
   for (const { name } of lost) test.skip(`${name} is caught (its seed is lost: hunt it anew)`, () => undefined);
 
-  test('each catches its bug, and the product as it is passes it', { timeout: 120_000 }, async () => {
+  test('each catches its bug, and the product as it is passes it', { timeout: 400_000 }, async () => {
     const half = Math.ceil(tasks.length / 2);
     const played = (await Promise.all([playAll(tasks.slice(0, half)), playAll(tasks.slice(half))])).flat();
     const missed = played
