@@ -99,7 +99,10 @@ describe('known seeds', () => {
   const tasks = BUGS.flatMap(({ name }): Task[] =>
     [false, true].flatMap((isChecked) => {
       const found = known[name]?.[isChecked ? 'checked' : 'unchecked'];
-      return found === undefined ? [] : [{ bug: name, isChecked, seeds: [found.seed, ...SPARE_SEEDS] }];
+      // What clients or stores show is shown with the invariants on, too: there only those are played that the product itself catches.
+      return found === undefined || (isChecked && !found.by.startsWith('product'))
+        ? []
+        : [{ bug: name, isChecked, seeds: [found.seed, ...SPARE_SEEDS] }];
     }),
   );
 
@@ -107,8 +110,8 @@ describe('known seeds', () => {
   const lost = BUGS.filter(({ name }) => known[name]?.unchecked === undefined || known[name]?.checked === undefined);
 
   test('every bug has one, with the invariants off and on, or is told as lost', () => {
-    expect(tasks.length).toBeGreaterThanOrEqual(2 * (BUGS.length - lost.length));
-    expect(tasks.length).toBeGreaterThan(0);
+    expect(tasks.filter(({ isChecked }) => !isChecked).length).toBeGreaterThanOrEqual(BUGS.length - lost.length);
+    expect(tasks.filter(({ isChecked }) => isChecked).length).toBeGreaterThan(0);
   });
 
   for (const { name } of lost) test.skip(`${name} is caught (its seed is lost: hunt it anew)`, () => undefined);

@@ -2,6 +2,7 @@
 //
 // players.ts starts it with its tasks as an argument, and kills it when a run does not end.
 
+import type { Failure } from '../world.ts';
 import { bugNamed, INVARIANTS_OFF } from './bugs.ts';
 import { importVariant, registerLoader } from './loader.ts';
 import { type Catch, caught } from './verdict.ts';
@@ -42,6 +43,17 @@ async function runOf({ bug, isChecked }: Task): Promise<Run> {
   return (await importVariant<{ readonly run: Run }>(RUN, names.join(','))).run;
 }
 
+const controls = new Map<number, Promise<Failure | undefined>>();
+
+/** What the product as it is fails with; many bugs are caught by the same few seeds. */
+function failureOfProduct(seed: number): Promise<Failure | undefined> {
+  const known = controls.get(seed);
+  if (known !== undefined) return known;
+  const playing = import('../run.ts').then(async ({ run }) => (await run(seed)).failures[0]);
+  controls.set(seed, playing);
+  return playing;
+}
+
 async function played(run: Run, task: Task, index: number, seed: number): Promise<Ended> {
   // With the invariants off the product is to find nothing by itself, and its alarm must not end the run before the harm shows.
   const { failures } = await run(seed, { ignoresAlarms: !task.isChecked });
@@ -52,8 +64,7 @@ async function played(run: Run, task: Task, index: number, seed: number): Promis
   if (task.bug === undefined) return { ...ended, other: text };
   const found = caught({ failures }, bugNamed(task.bug), task.isChecked);
   if (found === undefined) return { ...ended, other: text };
-  const { run: product } = await import('../run.ts');
-  const control = (await product(seed)).failures[0];
+  const control = await failureOfProduct(seed);
   return control === undefined
     ? { ...ended, catch: found }
     : { ...ended, other: `without the bug too: ${control.check}: ${control.message}` };
