@@ -2,7 +2,8 @@
 //
 //   G1  Chunks are deleted below base only, and the last seal of a closed log never.
 //   G2  A log leaves M only closed and offloaded whole, after its chunks were deleted.
-//   G3  An object is deleted only once no row names it, none ever will, and the longest read plan over it has ended.
+//   G3  An object is deleted only once no row names it, none ever will, no offload that it came from is still to be finished, and the
+//       longest read plan over it has ended.
 //   G4  Any doubt deletes nothing.
 
 import { invariant } from '../base/invariant.ts';
@@ -66,6 +67,13 @@ function isOffloadedWhole(log: ChannelLog): boolean {
   return log.end !== undefined && log.base >= log.end;
 }
 
+async function isPending({ repository }: Pick<JobPorts, 'repository'>, key: string): Promise<boolean> {
+  const origin = objectOrigin(key);
+  if (origin?.kind !== 'offload') return false;
+  const { pending } = await repository.channel(origin.channel, NO_LEASE_MS).read();
+  return pending?.object === origin.main;
+}
+
 export interface ObjectGcRequest {
   /** How long a reader, or an offload that sleeps, may go on with what it read of the metadata. */
   readonly safetyAgeMs: number;
@@ -101,6 +109,8 @@ export async function runObjectGc(
         ports.trace.event('gc.object.doubtful', { key: dead.key });
         continue;
       }
+      // Whoever finishes the offload reads it once more. It was dead before M is read here, so nothing names it later.
+      if (await isPending(ports, dead.key)) continue;
       await ports.objects.delete([dead.key]);
       await objects.forget(dead);
       objectsDeleted += 1;

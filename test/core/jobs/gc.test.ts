@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import type { MetadataCall } from '#core/adapters/memory/memory-metadata-store.ts';
 import { runChunkGc, runObjectGc } from '#core/jobs/gc.ts';
 import { runOffload } from '#core/jobs/offload.ts';
 import { runTrim } from '#core/jobs/trim.ts';
 import { StoreError } from '#core/model/errors.ts';
-import { type OwnerNonce, position } from '#core/model/ids.ts';
-import { CHANNEL, frameOf, JobWorld } from './world.ts';
+import { type OwnerNonce, position, type SeqNum } from '#core/model/ids.ts';
+import { CHANNEL, frameOf, idOf, JobWorld } from './world.ts';
 
 const BUDGET = 1_000;
 const AGE = { safetyAgeMs: 60_000 };
@@ -107,6 +108,31 @@ describe('gc of objects', () => {
     expect(await runObjectGc(world.ports, AGE, BUDGET)).toMatchObject({ objectsDeleted: 1, isDone: true });
     expect([...world.objects.objects.keys()]).toEqual([(await world.rows(1))[0]?.object]);
     expect(await runObjectGc(world.ports, AGE, BUDGET)).toMatchObject({ objectsDeleted: 0 });
+  });
+
+  test('G3: an object whose offload was applied and not finished stays for whoever finishes it, also when all its rows are gone', async () => {
+    const world = await worldOf(2);
+    await world.name(1);
+    const isOfChannel = (call: MetadataCall): boolean =>
+      call.operation === 'commit' && call.writes.some(({ key }) => key.partition.startsWith('channel/'));
+    let named = 0;
+    world.metadata.faults = {
+      before: (call) => {
+        if (isOfChannel(call) && named++ > 0) throw new StoreError('unavailable', 'unknown', 'no answer');
+      },
+    };
+    await expect(offload(world)).rejects.toMatchObject({ code: 'unavailable' });
+    world.metadata.faults = undefined;
+    const [row] = await world.rows(1);
+    expect((await world.register.read()).pending?.object).toBe(row?.object);
+    await world.repository.segments.raiseTrimPoint(idOf(1), 2 as SeqNum);
+    await runTrim(world.ports, {}, BUDGET);
+    expect(await world.rows(1)).toEqual([]);
+    world.clock.advance(61_000);
+    expect(await runObjectGc(world.ports, AGE, BUDGET)).toMatchObject({ objectsDeleted: 0 });
+    await offload(world);
+    expect((await world.register.read()).pending).toBeUndefined();
+    expect(await runObjectGc(world.ports, AGE, BUDGET)).toMatchObject({ objectsDeleted: 1 });
   });
 
   test('G4: a dead mark on an object that a row names deletes nothing', async () => {
