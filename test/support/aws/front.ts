@@ -17,6 +17,8 @@ export interface Front {
   readonly endpoint: string;
   /** Asked once a request, with its method, its path and DynamoDB's operation. */
   fault: ((request: { method: string; path: string; operation: string }) => Fault | undefined) | undefined;
+  /** Answers the next `count` requests of one operation with a fault, and no others. */
+  failFirst(count: number, operation: string, fault: Fault): void;
   /** Requests by operation, as they came in. */
   readonly seen: Map<string, number>;
   stop(): Promise<void>;
@@ -29,7 +31,7 @@ export async function startFront(backend: string): Promise<Front> {
   const target = new URL(backend);
   const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
   const sessions = new Map<string, number>();
-  const front: { -readonly [Name in keyof Front]: Front[Name] } = { endpoint: '', fault: undefined, seen: new Map(), stop };
+  const front: { -readonly [Name in keyof Front]: Front[Name] } = { endpoint: '', fault: undefined, failFirst, seen: new Map(), stop };
   const server = http.createServer((request, response) => {
     // The SDK puts an empty segment behind a bucket whose endpoint is an address.
     const url = new URL((request.url ?? '/').replaceAll(/\/{2,}/g, '/'), 'http://front');
@@ -69,6 +71,15 @@ export async function startFront(backend: string): Promise<Front> {
     out.on('error', () => response.destroy());
     response.on('close', () => out.destroy());
     request.pipe(out);
+  }
+
+  function failFirst(count: number, operation: string, fault: Fault): void {
+    let left = count;
+    front.fault = (request) => {
+      if (request.operation !== operation || left === 0) return undefined;
+      left -= 1;
+      return fault;
+    };
   }
 
   async function stop(): Promise<void> {

@@ -8,7 +8,7 @@ import type { Write } from '#core/ports/metadata-store.ts';
 import { metadataStoreContract } from '../../../contract/metadata-store.ts';
 import { createTable } from '../../../support/aws/cloud.ts';
 import { type Emulator, isMissing, missingDynamo, startDynamo, TEST_CREDENTIALS, TEST_REGION } from '../../../support/aws/emulators.ts';
-import { type Fault, type Front, startFront } from '../../../support/aws/front.ts';
+import { type Front, startFront } from '../../../support/aws/front.ts';
 
 // An emulator takes some milliseconds a request, and far more beside other tests.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -64,23 +64,13 @@ describe.skipIf(isMissing(missingDynamo()))('DynamoDB', () => {
   const numberAt = async (store: DynamoMetadataStore, sort: string): Promise<unknown> =>
     (await store.get({ partition: 'p', sort }, 'strong'))?.fields['n'];
 
-  /** Answers the first `count` requests that match with a fault. */
-  function failFirst(count: number, operation: string, fault: Fault): void {
-    let left = count;
-    front.fault = (request) => {
-      if (request.operation !== operation || left === 0) return undefined;
-      left -= 1;
-      return fault;
-    };
-  }
-
   test.each(['ProvisionedThroughputExceededException', 'ThrottlingException', 'RequestLimitExceeded', 'TransactionConflictException'])(
     '%s is tried again, and in the end means that nothing was written',
     async (code) => {
       const store = await newStore();
-      failFirst(3, 'PutItem', { answer: 400, code });
+      front.failFirst(3, 'PutItem', { answer: 400, code });
       expect((await store.commit([put('a', 1)])).committed).toBe(true);
-      failFirst(8, 'PutItem', { answer: 400, code });
+      front.failFirst(8, 'PutItem', { answer: 400, code });
       await expect(store.commit([put('a', 2)])).rejects.toMatchObject({ code: 'throttled', effect: 'none' });
       expect(await numberAt(store, 'a')).toBe(1);
     },
@@ -89,7 +79,7 @@ describe.skipIf(isMissing(missingDynamo()))('DynamoDB', () => {
   test('M21: one write whose answer was lost is unknown, and is not repeated', async () => {
     const store = await newStore();
     const puts = front.seen.get('PutItem') ?? 0;
-    failFirst(1, 'PutItem', 'lost answer');
+    front.failFirst(1, 'PutItem', 'lost answer');
     await expect(store.commit([put('a', 1, { absent: true })])).rejects.toMatchObject({ code: 'unavailable', effect: 'unknown' });
     expect(front.seen.get('PutItem')).toBe(puts + 1);
     expect(await numberAt(store, 'a')).toBe(1);
@@ -97,7 +87,7 @@ describe.skipIf(isMissing(missingDynamo()))('DynamoDB', () => {
 
   test('M21: a transaction whose answer was lost is repeated, and answers as if it had been one', async () => {
     const store = await newStore();
-    failFirst(2, 'TransactWriteItems', 'lost answer');
+    front.failFirst(2, 'TransactWriteItems', 'lost answer');
     const answer = await store.commit([put('a', 1, { absent: true }), put('b', 2, { absent: true })]);
     expect(answer).toEqual({ committed: true, items: [expect.objectContaining({ sort: 'a' }), expect.objectContaining({ sort: 'b' })] });
     expect(await numberAt(store, 'b')).toBe(2);
@@ -123,11 +113,11 @@ describe.skipIf(isMissing(missingDynamo()))('DynamoDB', () => {
     const store = await newStore(300);
     await store.commit([put('a', 1)]);
     for (const fault of [{ answer: 500, code: 'InternalServerError' }, 'lost answer', 'silence'] as const) {
-      failFirst(2, 'GetItem', fault);
+      front.failFirst(2, 'GetItem', fault);
       expect(await numberAt(store, 'a')).toBe(1);
     }
     const reads = front.seen.get('GetItem') ?? 0;
-    failFirst(1, 'GetItem', { answer: 400, code: 'AccessDeniedException' });
+    front.failFirst(1, 'GetItem', { answer: 400, code: 'AccessDeniedException' });
     await expect(numberAt(store, 'a')).rejects.toMatchObject({ code: 'unavailable', effect: 'none' });
     expect(front.seen.get('GetItem')).toBe(reads + 1);
   });

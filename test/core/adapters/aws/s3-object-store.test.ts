@@ -8,7 +8,7 @@ import { openObjectChunkStore } from '#core/adapters/object-chunk-store.ts';
 import { chunkStoreContract } from '../../../contract/chunk-store.ts';
 import { objectStoreContract, text } from '../../../contract/object-store.ts';
 import { type Emulator, isMissing, missingMoto, startMoto, TEST_CREDENTIALS, TEST_REGION } from '../../../support/aws/emulators.ts';
-import { type Fault, type Front, startFront } from '../../../support/aws/front.ts';
+import { type Front, startFront } from '../../../support/aws/front.ts';
 import { tear } from '../support.ts';
 
 // An emulator takes some milliseconds a request, and far more beside other tests.
@@ -75,43 +75,33 @@ describe.skipIf(isMissing(missingMoto())).each([
     });
   }
 
-  /** Answers the first `count` requests that match with a fault. */
-  function failFirst(count: number, operation: string, fault: Fault): void {
-    let left = count;
-    front.fault = (request) => {
-      if (request.operation !== operation || left === 0) return undefined;
-      left -= 1;
-      return fault;
-    };
-  }
-
   test.each([
     ['SlowDown', 503],
     ['InternalError', 500],
     ['RequestTimeTooSkewed', 403],
   ])('%s is tried again', async (code, answer) => {
     const store = storeOf(await newBucket());
-    failFirst(2, 'PutObject', { answer, code });
+    front.failFirst(2, 'PutObject', { answer, code });
     expect(await store.put('k', [text('x')], { ifAbsent: true })).toBe('stored');
-    failFirst(2, 'GetObject', { answer, code });
+    front.failFirst(2, 'GetObject', { answer, code });
     expect(await store.get('k')).toEqual(text('x'));
   });
 
   test('a conditional put that met another one is tried again', async () => {
     const store = storeOf(await newBucket());
-    failFirst(3, 'PutObject', { answer: 409, code: 'ConditionalRequestConflict' });
+    front.failFirst(3, 'PutObject', { answer: 409, code: 'ConditionalRequestConflict' });
     expect(await store.put('k', [text('x')], { ifAbsent: true })).toBe('stored');
   });
 
   test('where it goes on being throttled, nothing was stored', async () => {
     const store = storeOf(await newBucket());
-    failFirst(4, 'PutObject', { answer: 503, code: 'SlowDown' });
+    front.failFirst(4, 'PutObject', { answer: 503, code: 'SlowDown' });
     await expect(store.put('k', [text('x')])).rejects.toMatchObject({ code: 'throttled', effect: 'none' });
   });
 
   test('Z16: a put whose answer was lost is found taken by its next attempt, and says unknown where there is none', async () => {
     const store = storeOf(await newBucket());
-    failFirst(1, 'PutObject', 'lost answer');
+    front.failFirst(1, 'PutObject', 'lost answer');
     expect(await store.put('k', [text('x')], { ifAbsent: true })).toBe('occupied');
     let attempt = 0;
     front.fault = () => (attempt++ === 0 ? 'lost answer' : { answer: 503, code: 'SlowDown' });
@@ -122,7 +112,7 @@ describe.skipIf(isMissing(missingMoto())).each([
 
   test('an attempt that is not answered ends in time, and the next one is', async () => {
     const store = storeOf(await newBucket(), { attemptMsMax: 300 });
-    failFirst(1, 'PutObject', 'silence');
+    front.failFirst(1, 'PutObject', 'silence');
     expect(await store.put('k', [text('x')])).toBe('stored');
     front.fault = () => 'silence';
     await expect(store.get('k')).rejects.toMatchObject({
@@ -133,9 +123,9 @@ describe.skipIf(isMissing(missingMoto())).each([
 
   test('a slow request gets a second one beside it, and the first answer counts', async () => {
     const store = storeOf(await newBucket(), { hedge: { afterMs: 50, shareMax: 0.05 } });
-    failFirst(1, 'PutObject', 'silence');
+    front.failFirst(1, 'PutObject', 'silence');
     expect(await store.put('k', [text('x')], { ifAbsent: true })).toBe('stored');
-    failFirst(1, 'GetObject', 'silence');
+    front.failFirst(1, 'GetObject', 'silence');
     expect(await store.get('k')).toEqual(text('x'));
     expect(store.hedgesCount).toBe(2);
   });
@@ -147,7 +137,7 @@ describe.skipIf(isMissing(missingMoto())).each([
   ])('%s ends it at once, by name, without effect', async (code, expected) => {
     const store = storeOf(await newBucket());
     const puts = front.seen.get('PutObject') ?? 0;
-    failFirst(1, 'PutObject', { answer: code === 'NoSuchBucket' ? 404 : 403, code });
+    front.failFirst(1, 'PutObject', { answer: code === 'NoSuchBucket' ? 404 : 403, code });
     const failure = { code: expected, effect: 'none', message: expect.stringContaining(code) };
     await expect(store.put('k', [text('x')])).rejects.toMatchObject(failure);
     expect(front.seen.get('PutObject')).toBe(puts + 1);
