@@ -2,9 +2,9 @@
 //
 //   M19 A token is revoked in the transaction that frees its id: no id is used again while the token before it still counts.
 
-import { decodeClaims, encodeClaims, type TokenClaims } from '../format/token-claims.ts';
 import { refused, type StoreError } from '../model/errors.ts';
 import { LIST_LIMIT_MAX } from '../model/limits.ts';
+import { decodeClaims, encodeClaims, type TokenClaims } from '../model/token-claims.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Item, MetadataStore, Write } from '../ports/metadata-store.ts';
 import { listNames, type NamePage, transact, unchanged } from './conditional.ts';

@@ -1,6 +1,6 @@
 // What a read asks for and is given. (S2 v1 API, section 3.)
 
-import type { SeqNum, StreamPosition, Timestamp } from './ids.ts';
+import type { SeqNum, StreamId, StreamPosition, Timestamp } from './ids.ts';
 
 export type ReadStart =
   | { readonly kind: 'seqNum'; readonly seqNum: SeqNum }
@@ -33,6 +33,8 @@ export interface ReadBatch {
   readonly count: number;
   readonly meteredBytes: number;
   readonly tail?: StreamPosition;
+  /** Set where every later read with the same bounds gives the same records, until the stream is trimmed or deleted (T12). */
+  readonly settled?: { readonly streamId: StreamId; readonly trimPoint: SeqNum };
   /** Decrypted with the key of the one reader who asked: neither the batch nor an encoding of it is for anybody else. */
   readonly isDecrypted?: boolean;
 }

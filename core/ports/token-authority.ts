@@ -6,7 +6,16 @@ export interface TokenVerifier {
   verify(token: string): Promise<string | undefined>;
 }
 
+/** What others check tokens by: an Ed25519 key as a JWK (RFC 8037). */
+export interface PublicKey {
+  readonly kty: 'OKP';
+  readonly crv: 'Ed25519';
+  /** 32 bytes in base64url. */
+  readonly x: string;
+}
+
 export interface TokenAuthority extends TokenVerifier {
+  readonly publicKey: PublicKey;
   /** @param claims text, at most 16 KiB. @returns a secret of visible ASCII, safe in a header. */
   sign(claims: string): Promise<string>;
   /** Whether `token` is the root token, in a time that does not depend on where they differ. */

@@ -5,10 +5,12 @@
 //   T8  A read that ends at the tail has given everything that was committed when it began.
 //   T9  Whatever says where the stream ends (a tail, a heartbeat, the end of a wait) has a valid lease or a barrier behind it. A
 //       live batch does not wait for a barrier: without a lease it goes without its tail.
+//   T12 A unary read is called settled only if it starts at a sequence number that is not trimmed, ends for a bound and not for the
+//       tail, and was given from segments alone: then nothing that is appended later changes it.
 
 import { invariant } from '../base/invariant.ts';
 import type { StreamRef } from '../model/append.ts';
-import type { StreamPosition } from '../model/ids.ts';
+import type { StreamId, StreamPosition } from '../model/ids.ts';
 import type { ReadBatch, ReadRequest } from '../model/read.ts';
 import { BatchFiller } from './batch-filler.ts';
 import type { ReaderDeps } from './deps.ts';
@@ -37,7 +39,7 @@ export async function openRead(deps: ReaderDeps, ref: StreamRef, request: ReadRe
     const tail = await deps.tail.position();
     const from = await resolveStart(deps, ref.streamId, request, mode, tail);
     const source = new StreamSource(deps, ref.streamId, from);
-    return mode === 'unary' ? new UnaryRead(deps, source, request, tail) : new FollowingRead(deps, source, request, tail);
+    return mode === 'unary' ? new UnaryRead(deps, ref.streamId, source, request, tail) : new FollowingRead(deps, source, request, tail);
   } catch (error) {
     deps.tail.release();
     throw error;
@@ -53,6 +55,8 @@ abstract class Read implements ReadSession {
   readonly #tailAtStart: StreamPosition;
   readonly #closing = new AbortController();
   #isBusy = false;
+  /** Nothing was taken from memory, where frames lie that are not offloaded yet. */
+  protected isFromSegments = true;
 
   constructor(deps: ReaderDeps, source: StreamSource, request: ReadRequest, tail: StreamPosition) {
     this.deps = deps;
@@ -117,6 +121,7 @@ abstract class Read implements ReadSession {
         invariant(this.source.next >= this.#tailAtStart.seqNum, 'T8: the tail never goes back');
         return 'tail';
       }
+      if (piece.isFromMemory) this.isFromSegments = false;
       this.filler.offer(piece);
       if (this.filler.fill()) return 'full';
       if (!this.filler.isEmpty && clock.monotonic() - startedAt >= limits.batchMsMax) return 'full';
@@ -136,10 +141,14 @@ abstract class Read implements ReadSession {
 /** One batch: what is there, or else the first that comes within the wait. */
 class UnaryRead extends Read {
   readonly #waitMs: number;
+  readonly #streamId: StreamId;
+  readonly #request: ReadRequest;
   #isDone = false;
 
-  constructor(deps: ReaderDeps, source: StreamSource, request: ReadRequest, tail: StreamPosition) {
+  constructor(deps: ReaderDeps, streamId: StreamId, source: StreamSource, request: ReadRequest, tail: StreamPosition) {
     super(deps, source, request, tail);
+    this.#streamId = streamId;
+    this.#request = request;
     this.#waitMs = 1_000 * Math.min(request.waitSecs ?? 0, deps.limits.unaryWaitSecsMax);
   }
 
@@ -148,6 +157,7 @@ class UnaryRead extends Read {
     this.#isDone = true;
     if (this.filler.isOver) return this.filler.flush();
     const met = await this.catchUp();
+    if (met === 'full' && this.isFromSegments) return this.#settled(this.filler.flush());
     if (met === 'full' || !this.filler.isEmpty || this.#waitMs === 0) return this.filler.flush();
     const hasMore = await this.more(this.#waitMs);
     if (this.isClosed) return 'end';
@@ -155,6 +165,14 @@ class UnaryRead extends Read {
     if (tail !== undefined) return this.filler.flush(tail);
     await this.catchUp();
     return this.filler.flush(this.deps.tail.positionNow());
+  }
+
+  /** T12, for what ends for a bound and comes from segments. */
+  #settled(batch: ReadBatch): ReadBatch {
+    const { trimPoint } = this.deps.tail;
+    const { start } = this.#request;
+    const isSettled = start.kind === 'seqNum' && start.seqNum >= trimPoint && batch.runs[0]?.first === start.seqNum;
+    return isSettled ? { ...batch, settled: { streamId: this.#streamId, trimPoint } } : batch;
   }
 }
 

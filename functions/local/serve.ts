@@ -71,7 +71,7 @@ async function open<Env extends ServingEnv, Place extends Port>({
     readiness: () => (cell?.isServing === true ? 'ready' : 'degraded'),
     metrics: () => trace.metrics(),
     observe: trace.request,
-    report: (error) => trace.log.error({ event: 'server.error', err: error }),
+    report: (error, requestId) => trace.log.error({ event: 'server.error', requestId, err: error }),
   });
   const server = createHttpServer({
     handle: (request, response) => handler.handle(request, response),

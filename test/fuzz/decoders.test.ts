@@ -6,7 +6,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { openTokenAuthority } from '#core/adapters/node/token-authority.ts';
 import { zlibCodec } from '#core/adapters/node/zlib-codec.ts';
-import { basinHosts } from '#core/api/http/basin-host.ts';
 import { acceptedEncoding, answerEncoding } from '#core/api/http/body.ts';
 import {
   decodeSegment,
@@ -35,12 +34,13 @@ import { accountMetricsQuery } from '#core/api/http/schema/metrics.ts';
 import { basinPageQuery, streamPageQuery, tokenPageQuery } from '#core/api/http/schema/query.ts';
 import { parseIssueToken } from '#core/api/http/schema/tokens.ts';
 import { accessTokenId, basinName as checkBasinName, streamName as checkStreamName } from '#core/api/names.ts';
-import { decodeClaims } from '#core/format/token-claims.ts';
 import { StoreError } from '#core/model/errors.ts';
+import { decodeClaims } from '#core/model/token-claims.ts';
 import type { AppendInput } from '#core/wire/append-input.ts';
 import { decodeAppendJson } from '#core/wire/append-json.ts';
 import { decodeAppendInput } from '#core/wire/append-proto.ts';
 import { decodeBase64 } from '#core/wire/base64.ts';
+import { basinHosts } from '#core/wire/basin-host.ts';
 import { SessionFrameParser } from '#core/wire/session-frame.ts';
 import { parseEventId } from '#core/wire/sse.ts';
 import { temporaryFolder } from '#test/support/temporary-folder.ts';

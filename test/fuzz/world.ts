@@ -34,6 +34,7 @@ const counted = <T>(work: Promise<T>): Promise<T> => {
   });
 };
 const authority: TokenAuthority = {
+  publicKey: signer.publicKey,
   sign: (claims) => counted(signer.sign(claims)),
   verify: (token) => counted(signer.verify(token)),
   isRoot: (token) => signer.isRoot(token),

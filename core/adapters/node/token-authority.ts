@@ -20,7 +20,7 @@ import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { CompactSign, compactVerify, errors } from 'jose';
 import { refused, StoreError } from '../../model/errors.ts';
-import type { TokenAuthority } from '../../ports/token-authority.ts';
+import type { PublicKey, TokenAuthority } from '../../ports/token-authority.ts';
 
 const ALGORITHM = 'EdDSA';
 const TYPE = 'millrace-access';
@@ -80,6 +80,7 @@ function derivedKey(secret: string): KeyObject {
 }
 
 class JwsAuthority implements TokenAuthority {
+  readonly publicKey: PublicKey;
   readonly #privateKey: KeyObject;
   readonly #publicKey: KeyObject;
   readonly #rootHash: Uint8Array | undefined;
@@ -87,6 +88,7 @@ class JwsAuthority implements TokenAuthority {
   constructor(privateKey: KeyObject, rootHash: Uint8Array | undefined) {
     this.#privateKey = privateKey;
     this.#publicKey = createPublicKey(privateKey);
+    this.publicKey = { kty: 'OKP', crv: 'Ed25519', x: this.#publicKey.export({ format: 'jwk' }).x ?? '' };
     this.#rootHash = rootHash;
   }
 

@@ -5,12 +5,12 @@
 //
 // A token is verified once and then known; what may change (time, revocations) is looked at each time.
 
-import { decodeClaims } from '../../format/token-claims.ts';
 import type { AccessTokens } from '../../metadata/access-tokens.ts';
 import { refused, type StoreError } from '../../model/errors.ts';
+import { type Principal, principalOf, ROOT } from '../../model/principal.ts';
+import { decodeClaims } from '../../model/token-claims.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { TokenAuthority } from '../../ports/token-authority.ts';
-import { type Principal, principalOf, ROOT } from './principal.ts';
+import type { PublicKey, TokenAuthority } from '../../ports/token-authority.ts';
 import { Revocations } from './revocations.ts';
 
 /** Tokens that are known to be ours; the one that was seen first goes first. */
@@ -62,6 +62,21 @@ export class Access {
     if (this.revocations.ageMs > this.#settings.revocationMsMax) {
       throw refused('unavailable', 'whether the access token was revoked cannot be looked up now; try again');
     }
+  }
+
+  /** What tokens can be checked by elsewhere; none where they are not checked here. */
+  get publicKeys(): readonly PublicKey[] {
+    return this.#settings.mode === 'off' ? [] : [this.#deps.authority.publicKey];
+  }
+
+  /**
+   * How long whoever was told so may still believe that this principal's token is not revoked: its revocation is known everywhere
+   * within the bound, there too (K2). Undefined for the root token: whether it is one is only known here.
+   */
+  believedMs({ claims }: Principal): number | undefined {
+    const { mode, revocationMsMax } = this.#settings;
+    if (mode === 'off') return revocationMsMax;
+    return claims === undefined ? undefined : Math.max(0, Math.floor(revocationMsMax - this.revocations.ageMs));
   }
 
   async #identify(token: string): Promise<Principal> {

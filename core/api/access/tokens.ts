@@ -1,16 +1,16 @@
 // Use cases over access tokens: issue, list, revoke. (S2 v1 API, section 6.1.)
 
 import { toHex } from '../../base/bytes.ts';
-import { encodeClaims, type TokenClaims } from '../../format/token-claims.ts';
 import type { AccessTokens } from '../../metadata/access-tokens.ts';
 import { type AccessScope, coversScope, operationsOf } from '../../model/access-scope.ts';
 import { refused } from '../../model/errors.ts';
+import type { Principal } from '../../model/principal.ts';
+import { encodeClaims, type TokenClaims } from '../../model/token-claims.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Random } from '../../ports/random.ts';
 import type { TokenAuthority } from '../../ports/token-authority.ts';
 import type { Page } from '../deps.ts';
 import type { Meter } from '../usage/meter.ts';
-import type { Principal } from './principal.ts';
 import type { Revocations } from './revocations.ts';
 
 export interface TokenRequest {

@@ -1,7 +1,8 @@
 // A unary request on its way to a use case, and what comes back.
 
 import { refused } from '../../model/errors.ts';
-import type { Principal } from '../access/principal.ts';
+import type { Principal } from '../../model/principal.ts';
+import type { Access } from '../access/access.ts';
 import type { Tokens } from '../access/tokens.ts';
 import type { ServiceSettings } from '../basins.ts';
 import type { Service } from '../service.ts';
@@ -17,6 +18,7 @@ export interface Call {
   readonly draining: Draining;
   readonly principal: Principal;
   readonly tokens: Tokens;
+  readonly access: Access;
   /** The path's segments, still encoded, `v1` first. */
   readonly segments: readonly string[];
   readonly query: ReadonlyMap<string, string>;

@@ -8,19 +8,19 @@
 
 import { RegExpRouter } from 'hono/router/reg-exp-router';
 import { refused, type StoreError } from '../../model/errors.ts';
+import { authorizeCommands, type Principal, ROOT } from '../../model/principal.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Codec } from '../../ports/codec.ts';
+import { type BasinOfHost, basinHosts } from '../../wire/basin-host.ts';
 import { errorAnswer } from '../../wire/error-answer.ts';
 import { SharedEncodings } from '../../wire/shared-encodings.ts';
 import { parseEventId } from '../../wire/sse.ts';
 import type { Access } from '../access/access.ts';
-import { authorizeCommands, type Principal, ROOT } from '../access/principal.ts';
 import type { Tokens } from '../access/tokens.ts';
 import type { ServiceSettings } from '../basins.ts';
 import type { Service } from '../service.ts';
 import { Admission } from './admission.ts';
 import { serveAppendSession } from './append-session.ts';
-import { type BasinOfHost, basinHosts } from './basin-host.ts';
 import { acceptedEncoding, Bodies, holdAnswer, packBody, withBody } from './body.ts';
 import type { Answer, AnswerHeaders, Call } from './call.ts';
 import { Draining } from './draining.ts';
@@ -30,7 +30,7 @@ import { openApi } from './openapi.ts';
 import { HTTP_PATIENCE, type HttpPatience } from './patience.ts';
 import { eventEncoder, frameEncoder, serveReadSession } from './read-sessions.ts';
 import { header, mediaType, parseQuery, parseRead, requestFormat } from './request.ts';
-import type { Route } from './route.ts';
+import { json, type Route } from './route.ts';
 import { ROUTES } from './routes.ts';
 
 /** `degraded`: requests are taken, and those for streams of the first storage class fail. */
@@ -59,8 +59,8 @@ export interface HttpHandlerDeps {
   readonly basinSuffixes?: readonly string[];
   /** For tests; the default is in patience.ts. */
   readonly patience?: HttpPatience;
-  /** A failure that is ours. */
-  readonly report?: (error: unknown) => void;
+  /** A failure that is ours, and what the request called itself (`x-request-id`). */
+  readonly report?: (error: unknown, requestId?: string) => void;
 }
 
 export interface HttpHandler {
@@ -87,7 +87,8 @@ const PREFLIGHT: AnswerHeaders = {
 };
 const STREAMING: AnswerHeaders = { ...CORS, 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' };
 const NOTHING = new Uint8Array(0);
-const TEXTS: ReadonlySet<string> = new Set(['/health', '/ping', '/metrics', '/openapi.json']);
+const KEYS = '/.well-known/jwks.json';
+const TEXTS: ReadonlySet<string> = new Set(['/health', '/ping', '/metrics', '/openapi.json', KEYS]);
 /** From the end of sessions to the end of their connections: what a client that reads needs to hear of it. */
 const CUT_MS = 1_000;
 
@@ -162,6 +163,7 @@ class Handler implements HttpHandler {
     if (TEXTS.has(path)) {
       if (method !== 'GET' && method !== 'HEAD') throw wrongMethod(method);
       if (path === '/openapi.json') return this.#answer(exchange, openApi());
+      if (path === KEYS) return this.#answerKeys(exchange);
       if (path === '/metrics') return this.#answerText(exchange, 200, await this.#deps.metrics());
       return this.#answerHealth(exchange);
     }
@@ -203,13 +205,14 @@ class Handler implements HttpHandler {
     return found.flatMap(([method]) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
   }
 
-  async #serveUnary({ service, settings, tokens }: Served, named: Named, route: Route): Promise<number> {
+  async #serveUnary({ service, settings, tokens, access }: Served, named: Named, route: Route): Promise<number> {
     const { exchange } = named;
     const call = (body: Uint8Array): Call => ({
       ...named,
       service,
       settings,
       tokens,
+      access,
       draining: this.#draining,
       query: parseQuery(exchange.query),
       body,
@@ -291,6 +294,12 @@ class Handler implements HttpHandler {
     });
   }
 
+  /** The public keys of access tokens (RFC 7517); none where access is not checked. */
+  async #answerKeys(exchange: Exchange): Promise<void> {
+    const { access } = await this.#admission.admit(exchange);
+    await this.#answer(exchange, json(200, { keys: access.publicKeys.map((key) => ({ ...key, alg: 'EdDSA', use: 'sig' })) }));
+  }
+
   #answerHealth(exchange: Exchange): void {
     const served = this.#admission.isStarting ? 'starting' : this.#deps.readiness();
     const readiness = this.#draining.advised.aborted ? 'draining' : served;
@@ -303,7 +312,7 @@ class Handler implements HttpHandler {
 
   #answerError(exchange: Exchange, error: unknown): void {
     const { status, body, retryAfterMs } = errorAnswer(error);
-    if (status >= 500 && !(error instanceof Error && error.name === 'StoreError')) this.#deps.report?.(error);
+    if (status >= 500 && !(error instanceof Error && error.name === 'StoreError')) this.#deps.report?.(error, requestId(exchange));
     if (exchange.hasHead) {
       exchange.destroy();
       return;
@@ -314,6 +323,12 @@ class Handler implements HttpHandler {
     const allowed: AnswerHeaders = status === 405 ? { allow: this.#methodsAt(exchange.path).join(', ') } : {};
     exchange.answer(status, { ...CORS, ...retry, ...challenge, ...allowed, 'content-type': 'application/json' }, Buffer.from(body));
   }
+}
+
+/** For the log, so nothing but a short plain word. */
+function requestId({ headers }: Exchange): string | undefined {
+  const id = headers['x-request-id'];
+  return typeof id === 'string' && /^[\w.:-]{1,128}$/.test(id) ? id : undefined;
 }
 
 function wrongMethod(method: string): StoreError {

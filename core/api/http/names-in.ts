@@ -2,10 +2,10 @@
 
 import { unreachable } from '../../base/invariant.ts';
 import { StoreError } from '../../model/errors.ts';
-import { authorize, type Principal, type Target } from '../access/principal.ts';
+import { authorize, type Principal, type Target } from '../../model/principal.ts';
+import type { AccessRule } from '../../wire/authorization.ts';
 import { accessTokenId, basinName, streamName } from '../names.ts';
 import type { StreamTarget } from '../streams.ts';
-import type { AccessRule } from './authorization.ts';
 import type { Call } from './call.ts';
 import { decodeSegment, requestBasin, requestCustomerKey, requestStreamConfig } from './request.ts';
 

@@ -1,8 +1,8 @@
 // What a route is: where it answers, what it needs, what it says of itself in the API's description, and what it does.
 
 import type { z } from 'zod';
-import type { AccessRule, RouteName } from './authorization.ts';
-import { AUTHORIZATION } from './authorization.ts';
+import type { AccessRule, RouteName } from '../../wire/authorization.ts';
+import { AUTHORIZATION } from '../../wire/authorization.ts';
 import type { Answer, AnswerHeaders, Call } from './call.ts';
 import type { HeaderName } from './schema/headers.ts';
 import type { SchemaName } from './schema/named.ts';

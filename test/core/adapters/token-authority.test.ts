@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { CompactSign } from 'jose';
+import { CompactSign, compactVerify, importJWK } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { createTokenAuthority, openTokenAuthority } from '#core/adapters/node/token-authority.ts';
 import { temporaryFolder } from '#test/support/temporary-folder.ts';
@@ -19,6 +19,13 @@ describe('tokens', () => {
     expect(await again.authority.verify(token)).toBe(CLAIMS);
     const other = await openTokenAuthority({ dir: await temporaryFolder(), root: undefined });
     expect(await other.authority.verify(token)).toBeUndefined();
+  });
+
+  test('the public key alone tells what was signed', async () => {
+    const authority = createTokenAuthority('a secret that nobody can guess, 1', undefined);
+    const { payload } = await compactVerify(await authority.sign(CLAIMS), await importJWK({ ...authority.publicKey }, 'EdDSA'));
+    expect(new TextDecoder().decode(payload)).toBe(CLAIMS);
+    expect(Object.keys(authority.publicKey)).toEqual(['kty', 'crv', 'x']);
   });
 
   test('all that have one secret sign alike, and nobody else', async () => {

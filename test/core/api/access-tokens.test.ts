@@ -1,12 +1,12 @@
 import { fc, test as prop } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { openTokenAuthority } from '#core/adapters/node/token-authority.ts';
-import { authorize, type Principal, principalOf, ROOT } from '#core/api/access/principal.ts';
 import { Revocations } from '#core/api/access/revocations.ts';
 import { type TokenRequest, Tokens } from '#core/api/access/tokens.ts';
-import { decodeClaims, encodeClaims, type TokenClaims } from '#core/format/token-claims.ts';
 import { type AccessScope, ALL_NAMES, coversName, type NameSet, NO_NAMES, narrowed } from '#core/model/access-scope.ts';
 import { OPERATION_NAMES, type Operation } from '#core/model/operations.ts';
+import { authorize, type Principal, principalOf, ROOT } from '#core/model/principal.ts';
+import { decodeClaims, encodeClaims, type TokenClaims } from '#core/model/token-claims.ts';
 import { world } from '#test/core/metadata/support.ts';
 import { temporaryFolder } from '#test/support/temporary-folder.ts';
 

@@ -1,15 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { Access } from '#core/api/access/access.ts';
-import { ROOT } from '#core/api/access/principal.ts';
-import { encodeClaims, type TokenClaims } from '#core/format/token-claims.ts';
 import type { Revocation } from '#core/metadata/access-tokens.ts';
 import { refused } from '#core/model/errors.ts';
+import { ROOT } from '#core/model/principal.ts';
+import { encodeClaims, type TokenClaims } from '#core/model/token-claims.ts';
 import type { TokenAuthority } from '#core/ports/token-authority.ts';
 
 const BOUND_MS = 10_000;
 
 /** Tokens are their claims, behind a word that stands for a signature. */
 const authority: TokenAuthority = {
+  publicKey: { kty: 'OKP', crv: 'Ed25519', x: 'x' },
   sign: async (claims) => `good.${Buffer.from(claims).toString('base64url')}`,
   verify: async (token) => (token.startsWith('good.') ? Buffer.from(token.slice(5), 'base64url').toString() : undefined),
   isRoot: (token) => token === 'root',
@@ -41,6 +42,25 @@ function world(mode: 'off' | 'required' = 'required') {
   const bearer = async (more: Partial<TokenClaims> = {}) => `Bearer ${await authority.sign(encodeClaims(claims(more)))}`;
   return { made, access, bearer };
 }
+
+describe('what is told to whoever checks tokens elsewhere', () => {
+  test('K2: how much longer the token may be believed, so that together the bound is kept', async () => {
+    const { made, access, bearer } = world();
+    const principal = await access.authenticate(await bearer());
+    expect(access.believedMs(principal)).toBe(BOUND_MS);
+    made.time += 4_000;
+    expect(access.believedMs(principal)).toBe(BOUND_MS - 4_000);
+    made.time += 20_000;
+    expect(access.believedMs(principal)).toBe(0);
+    expect(access.believedMs(ROOT)).toBeUndefined();
+    expect(world('off').access.believedMs(ROOT)).toBe(BOUND_MS);
+  });
+
+  test('the public key, unless nothing is checked', () => {
+    expect(world().access.publicKeys).toEqual([authority.publicKey]);
+    expect(world('off').access.publicKeys).toEqual([]);
+  });
+});
 
 describe('authentication', () => {
   test('where access is off, everybody is root', async () => {

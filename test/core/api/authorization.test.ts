@@ -1,9 +1,9 @@
 // Every route with every kind of token. The cells are written down here, apart from the product's own table.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AUTHORIZATION } from '#core/api/http/authorization.ts';
 import { ROUTES } from '#core/api/http/routes.ts';
 import { OPERATION_NAMES } from '#core/model/operations.ts';
+import { AUTHORIZATION } from '#core/wire/authorization.ts';
 import { type Answer, Api } from '#test/support/api.ts';
 import { ROOT_TOKEN, startServer, type TestServer } from './server.ts';
 

@@ -1,7 +1,7 @@
 // Which hosts are those of basins, and what their labels are.
 
 import { describe, expect, test } from 'vitest';
-import { basinHosts } from '#core/api/http/basin-host.ts';
+import { basinHosts } from '#core/wire/basin-host.ts';
 
 describe('a host', () => {
   const basinOf = basinHosts(['b.localhost', 'streams.example', 'eu.streams.example']);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { TokenClaims } from '#core/format/token-claims.ts';
 import { ALL_NAMES, NO_NAMES } from '#core/model/access-scope.ts';
 import { NO_GROUPS } from '#core/model/operations.ts';
+import type { TokenClaims } from '#core/model/token-claims.ts';
 import { world } from './support.ts';
 
 let drawn = 0;

@@ -1,7 +1,7 @@
 // Basins over HTTP: list, create, ensure, configure, delete. (S2 v1 API, section 1.6, rows 1 to 6.)
 
 import { narrowed } from '../../../model/access-scope.ts';
-import { authorize } from '../../access/principal.ts';
+import { authorize } from '../../../model/principal.ts';
 import { basinName } from '../../names.ts';
 import { type Answer, bodyJson, type Call, optionalJson } from '../call.ts';
 import { pathBasin } from '../names-in.ts';

@@ -1,14 +1,14 @@
 // Appends, reads and check-tail as single requests. (S2 v1 API, sections 2 and 3.4.)
 
 import { refused } from '../../../model/errors.ts';
+import { authorizeCommands } from '../../../model/principal.ts';
 import type { ReadBatch } from '../../../model/read.ts';
 import type { AppendInput } from '../../../wire/append-input.ts';
 import { appendAckJson, decodeAppendJson, positionJson } from '../../../wire/append-json.ts';
 import { decodeAppendInput, encodeAppendAck } from '../../../wire/append-proto.ts';
 import { encodeReadJson } from '../../../wire/read-json.ts';
 import { encodeReadBatch } from '../../../wire/read-proto.ts';
-import { authorizeCommands } from '../../access/principal.ts';
-import type { Answer, Call } from '../call.ts';
+import type { Answer, AnswerHeaders, Call } from '../call.ts';
 import { serverDraining } from '../draining.ts';
 import { streamTarget } from '../names-in.ts';
 import { header, mediaType, parseRead, requestFormat } from '../request.ts';
@@ -83,13 +83,22 @@ async function readRecords(call: Call): Promise<Answer> {
     const next = ending.aborted ? 'end' : await session.next(exchange.gone);
     if (next === 'end' && ending.aborted) throw serverDraining();
     const batch = next === 'end' ? NOTHING : next;
+    const headers = immutableHeader(call, batch);
     return format === undefined
-      ? { status: 200, contentType: 'application/protobuf', body: encodeReadBatch(batch) }
-      : { status: 200, contentType: 'application/json', body: encodeReadJson(batch, format) };
+      ? { status: 200, contentType: 'application/protobuf', body: encodeReadBatch(batch), headers }
+      : { status: 200, contentType: 'application/json', body: encodeReadJson(batch, format), headers };
   } finally {
     ending.removeEventListener('abort', close);
     session.close();
   }
+}
+
+/** Tells an edge what it may give again, to whom it has checked, and how long it may believe that the token is not revoked. */
+function immutableHeader({ access, principal }: Call, { settled }: ReadBatch): AnswerHeaders {
+  if (settled === undefined) return {};
+  const believedMs = access.believedMs(principal);
+  const token = believedMs === undefined ? '' : `; token-ms=${believedMs}`;
+  return { 'millrace-immutable': `${settled.streamId}; trim=${settled.trimPoint}${token}` };
 }
 
 async function checkTail(call: Call): Promise<Answer> {

@@ -1,7 +1,7 @@
 // Streams over HTTP: list, create, ensure, configure, delete. (S2 v1 API, section 1.6, rows 7 to 12.)
 
 import { narrowed } from '../../../model/access-scope.ts';
-import { authorize, type Principal } from '../../access/principal.ts';
+import { authorize, type Principal } from '../../../model/principal.ts';
 import type { Provisioned } from '../../basins.ts';
 import type { StreamInfo } from '../../deps.ts';
 import { streamName } from '../../names.ts';

@@ -1,7 +1,7 @@
 // Access tokens over HTTP: issue, list, revoke. (S2 v1 API, section 6.1.)
 
 import { narrowed } from '../../../model/access-scope.ts';
-import { authorize } from '../../access/principal.ts';
+import { authorize } from '../../../model/principal.ts';
 import { type Answer, bodyJson, type Call } from '../call.ts';
 import { pathToken } from '../names-in.ts';
 import { pageOf, parseQueryWith } from '../request.ts';

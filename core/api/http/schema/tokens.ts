@@ -2,9 +2,9 @@
 
 import { z } from 'zod';
 import { rfc3339 } from '../../../base/rfc3339.ts';
-import type { TokenClaims } from '../../../format/token-claims.ts';
 import { type AccessScope, type NameSet, NO_NAMES } from '../../../model/access-scope.ts';
 import { OPERATION_NAMES, type OperationGroups } from '../../../model/operations.ts';
+import type { TokenClaims } from '../../../model/token-claims.ts';
 import type { TokenRequest } from '../../access/tokens.ts';
 import { accessTokenId, accessTokenIdPart, basinName, basinNamePart, streamName, streamNamePart } from '../../names.ts';
 import { parseWith, textBy } from './parse.ts';

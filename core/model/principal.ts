@@ -1,9 +1,9 @@
 // Who asks, and what they may do: what authentication finds out, and what every use case is asked on behalf of.
 
-import type { TokenClaims } from '../../format/token-claims.ts';
-import { type AccessScope, ALL_NAMES, coversName, operationsOf } from '../../model/access-scope.ts';
-import { refused } from '../../model/errors.ts';
-import { OPERATION_NAMES, type Operation } from '../../model/operations.ts';
+import { type AccessScope, ALL_NAMES, coversName, operationsOf } from './access-scope.ts';
+import { refused } from './errors.ts';
+import { OPERATION_NAMES, type Operation } from './operations.ts';
+import type { TokenClaims } from './token-claims.ts';
 
 export interface Principal {
   /** Undefined: the root token, or anybody where access is not checked. It is never revoked and never expires. */

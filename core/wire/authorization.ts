@@ -4,7 +4,7 @@
 //
 // Rows that need names from the body check those in their handler, by the same operation.
 
-import type { Operation } from '../../model/operations.ts';
+import type { Operation } from '../model/operations.ts';
 
 /** Where the names that must be covered come from; `body`: the handler checks them, once it has read them. */
 type Named =

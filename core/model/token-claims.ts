@@ -5,8 +5,8 @@
 //
 // What allows nothing is left out: a reader that does not know a field allows less, never more.
 
-import { type AccessScope, type NameSet, NO_NAMES } from '../model/access-scope.ts';
-import { isOperation, NO_GROUPS, type Operation, type OperationGroups, type OperationLevel } from '../model/operations.ts';
+import { type AccessScope, type NameSet, NO_NAMES } from './access-scope.ts';
+import { isOperation, NO_GROUPS, type Operation, type OperationGroups, type OperationLevel } from './operations.ts';
 
 /** One issued token. Times are milliseconds since 1970. */
 export interface TokenClaims {
