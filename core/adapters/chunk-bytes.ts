@@ -3,12 +3,17 @@
 //   Z1  A store takes a data chunk only for the log and position that its valid header names.
 //   Z2  A store gives only bytes that match their checksums, and the log and position asked for.
 
+import { readU32 } from '../base/bytes.ts';
+import { combineCrc32 } from '../base/crc32-combine.ts';
 import { invariant } from '../base/invariant.ts';
 import { CHUNK_HEADER_BYTES, type ChunkHeader, decodeChunk, decodeChunkHeader, isChunkOf } from '../format/chunk.ts';
 import { type LogId, logName, type Position } from '../model/ids.ts';
 import { CHUNK_BYTES_MAX } from '../model/limits.ts';
 import type { Checksum } from '../ports/checksum.ts';
 import type { ChunkStore } from '../ports/chunk-store.ts';
+
+/** Where the checksum of a chunk's payload lies in its header. */
+const PAYLOAD_CRC_AT = 12;
 
 export type ChunkPart = NonNullable<Parameters<ChunkStore['get']>[2]>;
 
@@ -35,4 +40,10 @@ export function validChunk(bytes: Uint8Array, log: LogId, at: Position, part: Ch
   const length = part === 'whole' ? CHUNK_HEADER_BYTES + header.payloadBytes : CHUNK_HEADER_BYTES;
   invariant(bytes.length >= length, 'Z2: a valid chunk is whole');
   return { kind: header.kind, bytes: bytes.subarray(0, length) };
+}
+
+/** The checksum over a whole chunk as it follows from those in its header: of a sound one, the sum over its bytes. */
+export function crcOfChunk(chunk: Uint8Array, checksum: Checksum): number {
+  const header = checksum.crc32(chunk.subarray(0, CHUNK_HEADER_BYTES));
+  return combineCrc32(header, readU32(chunk, PAYLOAD_CRC_AT), chunk.length - CHUNK_HEADER_BYTES);
 }

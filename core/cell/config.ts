@@ -28,6 +28,14 @@ export const CHUNK_STORE_KINDS = {
     batching: { chunkBytesTarget: 64 * KIB, chunkBytesMax: 256 * KIB, lingerMs: 1 },
     answerTimeoutMs: 5_000,
   },
+  /** Chunk servers, direct I/O in three zones: the sizes of direct I/O, and a window for a network between. */
+  native: {
+    zonesCount: 3,
+    writeQuorum: 2,
+    windowMax: 16,
+    batching: { chunkBytesTarget: 64 * KIB, chunkBytesMax: 256 * KIB, lingerMs: 1 },
+    answerTimeoutMs: 5_000,
+  },
   /** S3 Express, a bucket a zone: 512 KiB is where a smaller chunk costs more and a larger one takes longer. */
   express: {
     zonesCount: 3,

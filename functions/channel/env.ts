@@ -1,5 +1,6 @@
 // The settings of a channel task, from the environment. A bad one ends the process with what it must be.
 
+import { readZoneSecret } from '#functions/chunk-server/env.ts';
 import { type LocalEnv, readEnv, SettingError } from '#functions/local/env.ts';
 
 export interface ChannelEnv extends Omit<LocalEnv, 'dataDir'> {
@@ -8,10 +9,17 @@ export interface ChannelEnv extends Omit<LocalEnv, 'dataDir'> {
   readonly bucket: string;
   /** One directory bucket a zone, in three zones; empty: there is no storage class `express`. */
   readonly expressBuckets: readonly string[];
+  /** One chunk server a zone, in three zones; empty: there is no storage class `native`. */
+  readonly nativeZones: readonly NativeZone[];
   /** What the key that signs access tokens is derived from. Undefined: access is not checked. */
   readonly signingSecret: string | undefined;
   /** Something else than AWS answers: the bucket stands in the path. */
   readonly isPathStyle: boolean;
+}
+
+export interface NativeZone {
+  readonly url: string;
+  readonly secret: string;
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;
@@ -44,6 +52,7 @@ export function readChannelEnv(variables: Variables): ChannelEnv {
     table: needed(variables, 'MILLRACE_TABLE', TABLE, 'the name of a table of DynamoDB: 3 to 255 letters, digits, "_", "." or "-"'),
     bucket: needed(variables, 'MILLRACE_BUCKET', BUCKET, 'the name of a bucket of S3: 3 to 63 characters of a-z, 0-9, "." and "-"'),
     expressBuckets: expressBuckets(variables['MILLRACE_EXPRESS_BUCKETS']),
+    nativeZones: nativeZones(variables),
     signingSecret,
     isPathStyle: Boolean(variables['AWS_ENDPOINT_URL'] ?? variables['AWS_ENDPOINT_URL_S3']),
   };
@@ -66,4 +75,26 @@ function expressBuckets(list: string | undefined): readonly string[] {
     `MILLRACE_EXPRESS_BUCKETS is "${list}"; it must be three directory buckets in three zones, with commas between them, such as ` +
       'chunks--use1-az4--x-s3',
   );
+}
+
+/** The zones of storage class `native`, with the secret that their chunk servers take. */
+export function nativeZones(variables: Variables): readonly NativeZone[] {
+  const list = variables['MILLRACE_NATIVE_ZONES'];
+  if (list === undefined || list === '') return [];
+  const urls = list.split(',').map((part) => originOf(part.trim()));
+  if (urls.length !== ZONES_COUNT || urls.includes(undefined) || new Set(urls).size !== ZONES_COUNT) {
+    throw new SettingError(
+      `MILLRACE_NATIVE_ZONES is "${list}"; it must be the URLs of three chunk servers in three zones, with commas between them, such as ` +
+        'http://10.0.1.5:8090',
+    );
+  }
+  const secret = readZoneSecret(variables);
+  return urls.flatMap((url) => (url === undefined ? [] : [{ url, secret }]));
+}
+
+/** Undefined for what is more, or less, than scheme, host and port. */
+function originOf(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isPlain = url !== undefined && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '' && url.username === '';
+  return isPlain ? url.origin : undefined;
 }

@@ -1,84 +1,107 @@
-// The zones of a cell in buckets. One that does not answer is left out, and opened when it does: the quorum of the others serves.
+// The zones of a cell that lie elsewhere: in buckets, or at chunk servers (zone-places.ts). One that does not answer is left out,
+// and opened when it does: the quorum of the others serves. One that was replaced is opened anew, as the other zone that it is.
+//
+//   Z19 A zone counts once: of two places that lead to the same one, only the first is taken.
 
-import { S3ObjectStore, type S3ObjectStoreOptions } from '#core/adapters/aws/s3-object-store.ts';
-import type { ProcessTrace } from '#core/adapters/node/process-trace.ts';
 import { systemClock as clock } from '#core/adapters/node/system-clock.ts';
-import { systemRandom as random } from '#core/adapters/node/system-random.ts';
-import { zlibChecksum as checksum } from '#core/adapters/node/zlib-checksum.ts';
-import { openObjectChunkStore } from '#core/adapters/object-chunk-store.ts';
 import type { ZoneSet } from '#core/cell/cell.ts';
 import type { ChunkStoreKind } from '#core/cell/config.ts';
-import { StoreError } from '#core/model/errors.ts';
+import { refused, StoreError } from '#core/model/errors.ts';
 import type { StorageClass } from '#core/model/stream-config.ts';
 import type { ChunkStore } from '#core/ports/chunk-store.ts';
+import type { Trace } from '#core/ports/trace.ts';
 
 const REOPEN_MS = 5_000;
 
-export interface ZoneOfBucket {
-  /** For people, and the start of the zone's identity. */
+export interface ZonePlace {
+  /** For people. */
   readonly name: string;
-  /** Keys of chunks start with it: empty, or ends in `/`. */
-  readonly prefix: string;
-  readonly objects: S3ObjectStoreOptions;
+  /** Where it is, for people. */
+  readonly place: string;
+  /** @throws StoreError when it does not answer */
+  open(): Promise<OpenedZone>;
+}
+
+export interface OpenedZone {
+  readonly current: ChunkStore;
+  /** Damaged ones in the same place, which only give back what they have. */
+  readonly retired?: readonly ChunkStore[];
+  /** Another zone has taken its place. */
+  readonly isReplaced?: boolean;
+  close?(): Promise<void>;
 }
 
 export interface RemoteZones {
   readonly zones: ZoneSet;
-  /** Ends looking for zones that do not answer. */
-  close(): void;
+  /** Ends looking for zones, and lets go of those that are open. */
+  close(): Promise<void>;
 }
 
 /** @throws StoreError when fewer zones than the write quorum answer */
 export async function openRemoteZones(
   storageClass: StorageClass,
   kind: ChunkStoreKind,
-  buckets: readonly ZoneOfBucket[],
-  trace: ProcessTrace,
+  places: readonly ZonePlace[],
+  trace: Trace,
+  reopenMs = REOPEN_MS,
 ): Promise<RemoteZones> {
-  const stores = new Map<string, ChunkStore>();
-  const open = async (zone: ZoneOfBucket): Promise<void> => {
+  const opened = new Map<ZonePlace, OpenedZone>();
+  const open = async (place: ZonePlace): Promise<void> => {
+    const before = opened.get(place);
     try {
-      const { name, prefix } = zone;
-      const objects = new S3ObjectStore(zone.objects);
-      const warn = (message: string): void => trace.event('zone.damaged', { zone: name, message });
-      stores.set(name, await openObjectChunkStore({ objects, prefix, name, checksum, random, warn }));
+      const zone = await place.open();
+      const twin = [...opened].find(([other, { current }]) => other !== place && current.zone === zone.current.zone);
+      if (twin !== undefined) {
+        await zone.close?.();
+        throw refused('unavailable', `Z19: ${place.place} and ${twin[0].place} lead to the same zone, ${zone.current.zone}`);
+      }
+      opened.set(place, zone);
+      if (before !== undefined) {
+        trace.event('zone.replaced', { zone: place.name, before: before.current.zone, now: zone.current.zone });
+        await before.close?.();
+      }
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      trace.event('zone.open.failed', { zone: zone.name, message: error.message });
+      trace.event('zone.open.failed', { zone: place.name, message: error.message });
     }
   };
-  await Promise.all(buckets.map(open));
-  if (stores.size < kind.writeQuorum) {
-    const [some] = buckets;
+  await Promise.all(places.map(open));
+  const all = (): OpenedZone[] => [...opened.values()];
+  if (opened.size < kind.writeQuorum) {
+    await Promise.all(all().map((zone) => zone.close?.()));
+    const [some] = places;
     throw new StoreError(
       'unavailable',
       'none',
-      `only ${stores.size} of ${buckets.length} zones of storage class ${storageClass} answer (bucket ${some?.objects.bucket} and its likes)`,
+      `only ${opened.size} of ${places.length} zones of storage class ${storageClass} answer (${some?.place} and its likes)`,
     );
   }
   const closed = new AbortController();
-  void reopenMissing(buckets, (name) => stores.has(name), open, closed.signal);
+  const needsOpening = (place: ZonePlace): boolean => !opened.has(place) || opened.get(place)?.isReplaced === true;
+  void keepOpen(places, needsOpening, open, reopenMs, closed.signal);
   return {
     zones: {
       storageClass,
       kind,
-      stores: () => [...stores.values()],
-      currentZones: () => [...stores.values()].map(({ zone }) => zone),
+      stores: () => all().flatMap(({ current, retired = [] }) => [current, ...retired]),
+      currentZones: () => all().map(({ current }) => current.zone),
     },
-    close: () => closed.abort(),
+    async close() {
+      closed.abort();
+      await Promise.all(all().map((zone) => zone.close?.()));
+    },
   };
 }
 
-async function reopenMissing(
-  buckets: readonly ZoneOfBucket[],
-  isOpen: (name: string) => boolean,
-  open: (zone: ZoneOfBucket) => Promise<void>,
+async function keepOpen(
+  places: readonly ZonePlace[],
+  needsOpening: (place: ZonePlace) => boolean,
+  open: (place: ZonePlace) => Promise<void>,
+  reopenMs: number,
   closed: AbortSignal,
 ): Promise<void> {
-  for (;;) {
-    const missing = buckets.filter(({ name }) => !isOpen(name));
-    if (missing.length === 0 || closed.aborted) return;
-    await clock.sleep(REOPEN_MS, closed).catch(() => undefined);
-    if (!closed.aborted) await Promise.all(missing.map(open));
+  while (!closed.aborted) {
+    await clock.sleep(reopenMs, closed).catch(() => undefined);
+    if (!closed.aborted) await Promise.all(places.filter(needsOpening).map(open));
   }
 }

@@ -1,5 +1,5 @@
 // What a channel task keeps, and where: metadata in DynamoDB, segments and standard chunks in a bucket of S3, express chunks in
-// three directory buckets of S3 Express. It has no disk of its own.
+// three directory buckets of S3 Express, native chunks at three chunk servers. It has no disk of its own.
 
 import type { AttemptPolicy } from '#core/adapters/aws/attempts.ts';
 import { createDynamoClient, createS3Client } from '#core/adapters/aws/clients.ts';
@@ -17,6 +17,7 @@ import type { CellPorts } from '#core/cell/cell.ts';
 import { CHUNK_STORE_KINDS } from '#core/cell/config.ts';
 import type { ChannelEnv } from './env.ts';
 import { openRemoteZones } from './remote-zones.ts';
+import { zoneAtServer, zoneInBucket } from './zone-places.ts';
 
 /** What S3 Standard takes at the 99th percentile for an object of 4 MiB; a put of S3 Express has its quorum in place of a hedge. */
 const STANDARD_HEDGE: HedgeSettings = { afterMs: 1_500, shareMax: 0.05 };
@@ -39,11 +40,15 @@ export async function openChannelStorage(env: ChannelEnv, trace: ProcessTrace): 
   await checkTableFormat(metadata, env.table);
   const standard: S3ObjectStoreOptions = { client: s3, bucket: env.bucket, checksum, attempts: STANDARD, hedge: STANDARD_HEDGE };
   const expressOf = (bucket: string): S3ObjectStoreOptions => ({ ...standard, bucket, attempts: EXPRESS, hedge: EXPRESS_HEDGE });
-  const { express: expressKind, objects: standardKind } = CHUNK_STORE_KINDS;
-  const expressBuckets = env.expressBuckets.map((bucket, i) => ({ name: `zone-${'abc'[i]}`, prefix: '', objects: expressOf(bucket) }));
+  const { express: expressKind, native: nativeKind, objects: standardKind } = CHUNK_STORE_KINDS;
+  const express = env.expressBuckets.map((bucket, i) =>
+    zoneInBucket({ name: `zone-${'abc'[i]}`, prefix: '', objects: expressOf(bucket) }, trace),
+  );
+  const native = env.nativeZones.map(({ url, secret }) => zoneAtServer(url, secret));
   const sets = await Promise.all([
-    ...(expressBuckets.length === 0 ? [] : [openRemoteZones('express', expressKind, expressBuckets, trace)]),
-    openRemoteZones('standard', standardKind, [{ name: 'standard', prefix: 'chunks/', objects: standard }], trace),
+    ...(express.length === 0 ? [] : [openRemoteZones('express', expressKind, express, trace)]),
+    ...(native.length === 0 ? [] : [openRemoteZones('native', nativeKind, native, trace)]),
+    openRemoteZones('standard', standardKind, [zoneInBucket({ name: 'standard', prefix: 'chunks/', objects: standard }, trace)], trace),
   ]);
   return {
     ports: {
@@ -58,7 +63,7 @@ export async function openChannelStorage(env: ChannelEnv, trace: ProcessTrace): 
       zones: sets.map(({ zones }) => zones),
     },
     async close() {
-      for (const { close } of sets) close();
+      await Promise.all(sets.map(({ close }) => close()));
       dynamo.destroy();
       s3.destroy();
     },
