@@ -7,12 +7,11 @@ import { Service } from '../api/service.ts';
 import { Meter } from '../api/usage/meter.ts';
 import { Channel } from '../channel/channel.ts';
 import type { Proof } from '../channel/takeover.ts';
-import { createChunkLogs } from '../chunk/logs.ts';
 import { Repository } from '../metadata/repository.ts';
 import { storedBytes } from '../metadata/stored-bytes.ts';
 import type { StreamRef } from '../model/append.ts';
 import { refused, StoreError } from '../model/errors.ts';
-import { type ChannelId, channelId, type ZoneId } from '../model/ids.ts';
+import type { ChannelId, ZoneId } from '../model/ids.ts';
 import type { StorageClass } from '../model/stream-config.ts';
 import type { Checksum } from '../ports/checksum.ts';
 import type { ChunkLogs } from '../ports/chunk-log.ts';
@@ -21,6 +20,7 @@ import type { Cipher } from '../ports/cipher.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { MetadataStore } from '../ports/metadata-store.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
+import type { OffloadQueue } from '../ports/offload-queue.ts';
 import type { Random } from '../ports/random.ts';
 import type { TokenAuthority } from '../ports/token-authority.ts';
 import type { Trace } from '../ports/trace.ts';
@@ -29,6 +29,7 @@ import { openRead } from '../reader/read-session.ts';
 import { Background } from './background.ts';
 import type { CellConfig, ChunkStoreKind } from './config.ts';
 import { flushUsage, heldIn } from './usage-jobs.ts';
+import { channelOf, chunkLogsOf } from './zone-logs.ts';
 
 export type { Proof };
 
@@ -56,6 +57,8 @@ export interface CellPorts {
   readonly objects: ObjectStore;
   /** One a storage class; the first is where a class without zones goes. */
   readonly zones: readonly ZoneSet[];
+  /** Tells functions what to offload; needed where the configuration leaves upkeep to them. */
+  readonly offloadQueue?: OffloadQueue;
 }
 
 export interface OwnedChannel {
@@ -69,19 +72,9 @@ export interface OwnedChannel {
 /** One channel a storage class, for now. */
 function createChannels(ports: CellPorts, config: CellConfig, repository: Repository): readonly OwnedChannel[] {
   return ports.zones.map((zones) => {
-    const id = channelId(`${zones.storageClass}-0`);
+    const id = channelOf(zones);
     const { clock, random, checksum, trace } = ports;
-    const logs = createChunkLogs({
-      stores: () => zones.stores(),
-      currentZones: () => zones.currentZones(),
-      writeQuorum: zones.kind.writeQuorum,
-      windowMax: zones.kind.windowMax,
-      retryDelayMs: config.retryDelayMs,
-      answerTimeoutMs: zones.kind.answerTimeoutMs,
-      clock,
-      checksum,
-      trace,
-    });
+    const logs = chunkLogsOf(ports, config, zones);
     const channel = new Channel(
       {
         channel: id,
@@ -101,7 +94,7 @@ function createChannels(ports: CellPorts, config: CellConfig, repository: Reposi
 }
 
 /** The channel that a stream's open link names. @throws StoreError `unavailable` when it is not here */
-function channelOf(channels: readonly OwnedChannel[], ref: Pick<StreamRef, 'channel'>): Channel {
+function ownedChannel(channels: readonly OwnedChannel[], ref: Pick<StreamRef, 'channel'>): Channel {
   const owned = channels.find(({ id }) => id === ref.channel);
   if (owned === undefined) throw refused('unavailable', `channel ${ref.channel} is not served here`);
   return owned.channel;
@@ -186,14 +179,14 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
       place: (storageClass) => place(channels, storageClass),
       servingClass: (channel) => channels.find(({ id }) => id === channel)?.storageClass,
       channels: {
-        append: async (ref, batch, conditions, session) => channelOf(channels, ref).append(ref, batch, conditions, session),
-        room: (ref, signal) => channelOf(channels, ref).room(signal),
-        tail: async (ref) => channelOf(channels, ref).tail(ref),
-        updateConfig: async (ref) => channelOf(channels, ref).updateConfig(ref),
-        deleteStream: async (ref) => channelOf(channels, ref).deleteStream(ref),
+        append: async (ref, batch, conditions, session) => ownedChannel(channels, ref).append(ref, batch, conditions, session),
+        room: (ref, signal) => ownedChannel(channels, ref).room(signal),
+        tail: async (ref) => ownedChannel(channels, ref).tail(ref),
+        updateConfig: async (ref) => ownedChannel(channels, ref).updateConfig(ref),
+        deleteStream: async (ref) => ownedChannel(channels, ref).deleteStream(ref),
       },
       openRead: async (ref, request, mode) => {
-        const tail = await channelOf(channels, ref).tail(ref);
+        const tail = await ownedChannel(channels, ref).tail(ref);
         return openRead({ objects, repository, tail, clock, checksum, random, limits: config.reader, budget }, ref, request, mode);
       },
     },

@@ -2,6 +2,7 @@
 
 import type { AccessSettings } from '../api/access/access.ts';
 import type { ChannelConfig } from '../channel/deps.ts';
+import type { UpkeepPlace } from '../jobs/job-ports.ts';
 import { READER_LIMITS, type ReaderLimits } from '../reader/reader-limits.ts';
 
 const KIB = 1024;
@@ -72,6 +73,10 @@ export interface CellConfig {
     /** Bytes of chunks that one run holds in memory. */
     readonly runBytesMax: number;
   };
+  /** Where functions offload: they are told this often at most, a channel, and the owner does it once the oldest that waits is so old. */
+  readonly hints: { readonly everyMs: number; readonly lagMsMax: number };
+  /** Who runs the jobs that anyone may: this process, or functions. */
+  readonly upkeep: UpkeepPlace;
   /** How often each job looks for work, milliseconds. */
   readonly everyMs: {
     readonly offload: number;
@@ -124,6 +129,8 @@ export const DEFAULT_CELL_CONFIG: CellConfig = {
   reader: READER_LIMITS,
   retryDelayMs: { min: 10, max: 1_000 },
   offload: { backlogBytesMin: 16 * MIB, ageMsMin: 2_000, runBytesMax: 32 * MIB },
+  hints: { everyMs: 5_000, lagMsMax: 60_000 },
+  upkeep: 'here',
   everyMs: { offload: 100, gc: 500, trim: 5_000, compact: 5_000, sweep: 60_000, delete: 1_000, usage: 1_000, measure: 5_000 },
   usage: { flushMs: 5_000, minutesMax: 20_000, streamsMax: 10_000, measureMs: 60_000, keptDays: 40 },
   jobBudgetMs: 5_000,

@@ -15,6 +15,7 @@ import type { Epoch, Position, StreamId, ZoneId } from '../model/ids.ts';
 import type { CellPorts, OwnedChannel } from './cell.ts';
 import type { CellConfig } from './config.ts';
 import { readingHeld } from './held-chunks.ts';
+import { hintedOffload } from './offload-hints.ts';
 import { usageJobs } from './usage-jobs.ts';
 
 export interface Job {
@@ -40,18 +41,27 @@ export function listJobs(
   meter: Meter,
 ): readonly Job[] {
   const context = { ports, config, repository, meter };
-  const perChannel = channels.flatMap((owned) => [offloadJob(context, owned), chunkGcJob(context, owned), sweepJob(context, owned)]);
+  const { upkeep } = config;
+  const trim: Walk = (ports, request, budgetMs) =>
+    runTrim({ ...ports, emptyStreams: emptyStreams(context, channels) }, { ...request, upkeep }, budgetMs);
   return [
-    ...perChannel,
-    objectSweepJob(context),
-    objectGcJob(context),
-    walkJob(context, 'trim', config.everyMs.trim, (ports, request, budgetMs) =>
-      runTrim({ ...ports, emptyStreams: emptyStreams(context, channels) }, request, budgetMs),
-    ),
-    walkJob(context, 'compact', config.everyMs.compact, runCompact),
+    ...(upkeep === 'here'
+      ? upkeepJobs(context, channels)
+      : channels.map((owned) => hintedOffload(ports, config, owned, offloadJob(context, owned)))),
+    walkJob(context, 'trim', config.everyMs.trim, trim),
     deletionJob(context, channels),
     zoneJob(context, channels),
     ...usageJobs({ ...context, channels }),
+  ];
+}
+
+/** What functions may do in this process's place. */
+function upkeepJobs(context: Context, channels: readonly OwnedChannel[]): readonly Job[] {
+  return [
+    ...channels.flatMap((owned) => [offloadJob(context, owned), chunkGcJob(context, owned), sweepJob(context, owned)]),
+    objectSweepJob(context),
+    objectGcJob(context),
+    walkJob(context, 'compact', context.config.everyMs.compact, runCompact),
   ];
 }
 
@@ -175,7 +185,7 @@ function deletionJob({ ports, repository, config, meter }: Context, channels: re
     everyMs: config.everyMs.delete,
     async run() {
       const unlinked = (streamId: StreamId): void => meter.changed(streamId);
-      await runDelete({ ...ports, repository, seal, unlinked }, {}, config.jobBudgetMs);
+      await runDelete({ ...ports, repository, seal, unlinked }, { upkeep: config.upkeep }, config.jobBudgetMs);
     },
   };
 }

@@ -9,7 +9,7 @@ import { invariant } from '../base/invariant.ts';
 import { type DeletingStream, type StreamInfo, type StreamState, streamRef } from '../metadata/schema.ts';
 import type { StreamRef } from '../model/append.ts';
 import type { StreamId } from '../model/ids.ts';
-import { deadlineOf, type JobPorts, type Report } from './job-ports.ts';
+import { deadlineOf, type JobPorts, type Report, type UpkeepPlace } from './job-ports.ts';
 import { type UnlinkedPort, unlinkBelowTrimPoint } from './trim.ts';
 
 export interface DeleteReport extends Report {
@@ -17,6 +17,11 @@ export interface DeleteReport extends Report {
   readonly streamsSealed: number;
   readonly streamsRemoved: number;
   readonly basinsRemoved: number;
+}
+
+export interface DeleteRequest {
+  /** Only seals and marks: a function removes what is sealed. */
+  readonly upkeep?: UpkeepPlace;
 }
 
 type Ports = Pick<JobPorts, 'repository' | 'clock' | 'trace'> &
@@ -30,8 +35,8 @@ const PAGE = 100;
 const AT_ONCE = 16;
 
 /** Goes through everything that is being deleted, as far as the budget reaches. What fails is tried again by the next run. */
-export async function runDelete(ports: Ports, _request: Record<string, never>, budgetMs: number): Promise<DeleteReport> {
-  const run = new Run(ports, budgetMs);
+export async function runDelete(ports: Ports, request: DeleteRequest, budgetMs: number): Promise<DeleteReport> {
+  const run = new Run(ports, request.upkeep !== 'elsewhere', budgetMs);
   await run.basins();
   await run.streams();
   return run.report();
@@ -39,6 +44,7 @@ export async function runDelete(ports: Ports, _request: Record<string, never>, b
 
 class Run {
   readonly #ports: Ports;
+  readonly #removes: boolean;
   readonly #isOver: () => boolean;
   #isDone = true;
   #streamsMarked = 0;
@@ -47,8 +53,9 @@ class Run {
   #basinsRemoved = 0;
   #failure: unknown;
 
-  constructor(ports: Ports, budgetMs: number) {
+  constructor(ports: Ports, removes: boolean, budgetMs: number) {
     this.#ports = ports;
+    this.#removes = removes;
     this.#isOver = deadlineOf(ports, budgetMs);
   }
 
@@ -72,7 +79,7 @@ class Run {
       for (const name of page) {
         if (this.#stops()) return;
         await this.#markStreams(name);
-        if ((await basins.remove(name)) === 'removed') this.#basinsRemoved += 1;
+        if (this.#removes && (await basins.remove(name)) === 'removed') this.#basinsRemoved += 1;
       }
       after = page.at(-1);
       if (page.length < PAGE || after === undefined) return;
@@ -117,13 +124,15 @@ class Run {
     const state = await repository.segments.readState(streamId, 'strong');
     if (!state?.isSealed) {
       const stream = await repository.streams.find(basin, name, 'strong');
-      if (stream?.streamId !== streamId) await this.#remove(deleting);
-      else if (seal !== undefined) {
+      if (stream?.streamId !== streamId) {
+        if (this.#removes) await this.#remove(deleting);
+      } else if (seal !== undefined) {
         await seal(streamRef(stream));
         this.#streamsSealed += 1;
       }
       return;
     }
+    if (!this.#removes) return;
     await this.#empty(streamId, state);
     await this.#remove(deleting);
   }

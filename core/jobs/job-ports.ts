@@ -22,6 +22,15 @@ export interface JobPorts {
   readonly trace: Trace;
 }
 
+/**
+ * Who does what of a job anyone can do; default: this run. With `elsewhere` a run does only what takes the owner of a channel, and
+ * functions do the rest, without the ports that ask an owner.
+ *
+ *   J4  What needs the owner of a channel is done where the owner is, whoever does the rest: a function seals nothing, and a task
+ *       never leaves a seal to a function.
+ */
+export type UpkeepPlace = 'here' | 'elsewhere';
+
 export interface Report {
   readonly isDone: boolean;
 }

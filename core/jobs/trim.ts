@@ -15,13 +15,15 @@ import type { StreamRef } from '../model/append.ts';
 import { isDueToDeleteItself } from '../model/delete-on-empty.ts';
 import { StoreError } from '../model/errors.ts';
 import type { SeqNum, StreamId } from '../model/ids.ts';
-import { milliseconds } from '../model/stream-config.ts';
-import { deadlineOf, type JobPorts, type Report } from './job-ports.ts';
+import { deletesItself as mayDeleteItself, milliseconds } from '../model/stream-config.ts';
+import { deadlineOf, type JobPorts, type Report, type UpkeepPlace } from './job-ports.ts';
 import { type StreamCursor, walkStreams } from './walk-streams.ts';
 
 export interface TrimRequest {
   /** Where the last run stopped. */
   readonly cursor?: StreamCursor;
+  /** Only streams that are to delete themselves are looked for: a function does the rest. */
+  readonly upkeep?: UpkeepPlace;
 }
 
 export interface TrimReport extends Report {
@@ -54,9 +56,10 @@ export async function runTrim(ports: Ports, request: TrimRequest, budgetMs: numb
   let streamsSealed = 0;
   const cursor = await walkStreams(ports.repository, request.cursor, isOver, async (stream) => {
     if (stream.deletedAt !== undefined) return;
+    if (request.upkeep === 'elsewhere' && !mayDeleteItself(stream.config)) return;
     const state = await ports.repository.segments.readState(stream.streamId, 'stale');
     if (await deletesItself(ports, stream, state)) streamsSealed += 1;
-    else rowsUnlinked += await trimStream(ports, stream, state, isOver);
+    else if (request.upkeep !== 'elsewhere') rowsUnlinked += await trimStream(ports, stream, state, isOver);
   });
   return { isDone: cursor === undefined, rowsUnlinked, streamsSealed, ...(cursor === undefined ? {} : { cursor }) };
 }

@@ -8,6 +8,7 @@ import { AccessTokens } from './access-tokens.ts';
 import { Basins } from './basins.ts';
 import { ChannelRegister } from './channel-register.ts';
 import { Doubt } from './doubt.ts';
+import { JobRuns } from './job-runs.ts';
 import { SegmentIndex } from './segment-index.ts';
 import { Streams } from './streams.ts';
 import { Usage } from './usage.ts';
@@ -19,6 +20,7 @@ export class Repository {
   readonly accessTokens: AccessTokens;
   readonly doubt: Doubt;
   readonly usage: Usage;
+  readonly jobRuns: JobRuns;
   readonly #store: MetadataStore;
 
   constructor(store: MetadataStore, clock: Clock, random: Random) {
@@ -28,6 +30,7 @@ export class Repository {
     this.doubt = new Doubt(store);
     this.accessTokens = new AccessTokens(store, clock);
     this.usage = new Usage(store);
+    this.jobRuns = new JobRuns(store);
     this.segments = new SegmentIndex(store, clock);
   }
 

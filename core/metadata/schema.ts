@@ -17,6 +17,7 @@
 // | access token   | access-tokens           | <token id>              | api: issue                                  | revocation, purge   |
 // | revoked token  | revoked-tokens          | <ms, 16>/<secret's id>  | api: revoke                                 | purge               |
 // | doubt          | doubt                   | sweep                   | sweep                                       | a person            |
+// | run of a job   | job/<job>               | run                     | functions: whoever runs the job             | nobody              |
 // | use of account | usage-account           | <hour, 8>/<id>          | flush of usage: its own ids, again and again | purge of usage      |
 // | use of a basin | usage/<basin>           | <hour, 8>/<id>          | the same                                    | purge of usage      |
 // | stream storage | usage-stream/<stream id>| <hour, 8>/<id>          | the same                                    | purge of usage      |
@@ -32,7 +33,7 @@ import { invariant } from '../base/invariant.ts';
 import type { StreamRef } from '../model/append.ts';
 import type { ChannelId, Epoch, OwnerNonce, Position, SeqNum, StreamId, StreamletNumber, Timestamp, ZoneId } from '../model/ids.ts';
 import type { BasinConfig, StreamCipher, StreamConfig } from '../model/stream-config.ts';
-import type { Key } from '../ports/metadata-store.ts';
+import type { Fields, Key } from '../ports/metadata-store.ts';
 
 /** Guards a basin has: a stream creation checks one of them, by the hash of its name; one alone would be a hot spot. */
 export const BASIN_GUARDS = 16;
@@ -194,6 +195,19 @@ export interface ChannelState {
   readonly pending?: PendingOffload;
 }
 
+/** A job of functions: who runs it now, and where the next run goes on. */
+export interface JobRun {
+  readonly job: string;
+  /** Drawn for each run. Absent: nobody runs it. */
+  readonly holder?: string;
+  /** Milliseconds since 1970: from then on the run counts as gone, whether it is or not. Comes and goes with `holder`. */
+  readonly until?: number;
+  /** The job's own. Absent: the next run begins anew. */
+  readonly cursor?: Fields;
+  /** Runs that failed in a row where the cursor stands. */
+  readonly failures: number;
+}
+
 export const BASINS = 'basins';
 export const DELETING_STREAMS = 'deleting-streams';
 export const DELETING_BASINS = 'deleting-basins';
@@ -272,6 +286,10 @@ export function doubtKey(): Key {
   return { partition: 'doubt', sort: 'sweep' };
 }
 
+export function jobRunKey(job: string): Key {
+  return { partition: `job/${job}`, sort: 'run' };
+}
+
 type Optional<T> = { [Name in keyof T]-?: object extends Pick<T, Name> ? Name : never }[keyof T];
 
 function named<T>(names: Readonly<Record<Optional<T>, true>>, more: readonly string[] = []): readonly string[] {
@@ -282,12 +300,14 @@ function named<T>(names: Readonly<Record<Optional<T>, true>>, more: readonly str
 const BASIN_OPTIONAL = named<BasinInfo>({ deletedAt: true, requestKey: true, mark: true });
 const STREAM_OPTIONAL = named<StreamInfo>({ deletedAt: true, requestKey: true, cipher: true }, ['configVersion']);
 const STATE_OPTIONAL = named<StreamState>({ lastArrival: true, configured: true, storedBytes: true, compacting: true, removedAt: true });
+const JOB_OPTIONAL = named<JobRun>({ holder: true, until: true, cursor: true });
 const NONE: readonly string[] = [];
 
 /** Whoever replaces an item that it has read says of each of these whether it was there. A new one does not compile until it is named. */
 export function optionalFields({ partition, sort }: Key): readonly string[] {
   if (partition === BASINS) return BASIN_OPTIONAL;
   if (partition.startsWith('streams/')) return STREAM_OPTIONAL;
+  if (partition.startsWith('job/')) return JOB_OPTIONAL;
   return partition.startsWith('stream/') && sort === 'state' ? STATE_OPTIONAL : NONE;
 }
 

@@ -6,12 +6,15 @@ import { MemoryMetadataStore } from '#core/adapters/memory/memory-metadata-store
 import { MemoryObjectStore } from '#core/adapters/memory/memory-object-store.ts';
 import { loadNodeCiphers } from '#core/adapters/node/node-ciphers.ts';
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
-import { type Cell, createCell } from '#core/cell/cell.ts';
+import { type Cell, createCell, type ZoneSet } from '#core/cell/cell.ts';
 import { type CellConfig, CHUNK_STORE_KINDS, DEFAULT_CELL_CONFIG } from '#core/cell/config.ts';
+import { Upkeep } from '#core/cell/upkeep.ts';
 import { type RecordBatch, RecordBatchBuilder } from '#core/format/record.ts';
+import { Repository } from '#core/metadata/repository.ts';
 import { zoneId } from '#core/model/ids.ts';
 import type { StorageClass } from '#core/model/stream-config.ts';
 import type { Clock } from '#core/ports/clock.ts';
+import type { OffloadQueue } from '#core/ports/offload-queue.ts';
 import type { TokenAuthority } from '#core/ports/token-authority.ts';
 import { EventLoop } from '#test/sim/event-loop.ts';
 import { Fingerprint } from '#test/sim/fingerprint.ts';
@@ -28,6 +31,8 @@ export interface VirtualOptions {
   readonly storageClasses?: readonly StorageClass[];
   /** Default: none issues tokens, and none is asked for. */
   readonly authority?: TokenAuthority;
+  /** Where the configuration leaves upkeep to functions. */
+  readonly offloadQueue?: OffloadQueue;
 }
 
 /** Leases, jobs and ages that a test need not wait for. */
@@ -64,6 +69,11 @@ export class VirtualStore {
     for (const store of [this.metadata, this.objects, ...this.#classes.flatMap(({ stores }) => stores)]) store.faults = slow;
   }
 
+  /** What metadata says, for tests that look past the API. */
+  get repository(): Repository {
+    return new Repository(this.metadata, clockOf(this.loop, this.#machine, new Gate()), this.dice.fork('repository').port());
+  }
+
   /** Milliseconds since 1970, as the store's machine has it. */
   get now(): number {
     return this.#machine.wall();
@@ -83,17 +93,38 @@ export class VirtualStore {
         trace: { event: (name) => void this.events.push(name) },
         metadata: this.metadata,
         authority: this.#options.authority ?? noTokens,
+        ...(this.#options.offloadQueue === undefined ? {} : { offloadQueue: this.#options.offloadQueue }),
         objects: this.objects,
-        zones: this.#classes.map(({ storageClass, stores }) => ({
-          storageClass,
-          kind: CHUNK_STORE_KINDS.direct,
-          stores: () => stores,
-          currentZones: () => stores.map(({ zone }) => zone),
-        })),
+        zones: this.#zones(),
       },
       { ...QUICK, ...this.#options.config },
     );
     return { cell, clock, kill: () => gate.shut() };
+  }
+
+  /** A function over the same stores. */
+  upkeep(): Upkeep {
+    const clock = clockOf(this.loop, this.#machine, new Gate());
+    this.#processes += 1;
+    const random = this.dice.fork(`function-${this.#processes}`).port();
+    const trace = { event: (name: string) => void this.events.push(name) };
+    const { metadata, objects } = this;
+    return new Upkeep({ clock, random, checksum: zlibChecksum, trace, metadata, objects, zones: this.#zones() }, QUICK);
+  }
+
+  /** Chunks in all zones, seals included. */
+  get chunksCount(): number {
+    const logs = this.#classes.flatMap(({ stores }) => stores.flatMap(({ stored }) => [...stored.values()]));
+    return logs.reduce((sum, chunks) => sum + chunks.size, 0);
+  }
+
+  #zones(): readonly ZoneSet[] {
+    return this.#classes.map(({ storageClass, stores }) => ({
+      storageClass,
+      kind: CHUNK_STORE_KINDS.direct,
+      stores: () => stores,
+      currentZones: () => stores.map(({ zone }) => zone),
+    }));
   }
 
   /** Lets virtual time pass until `act` has come to its end. @throws what it throws; Error when nothing is left that could end it. */

@@ -122,4 +122,21 @@ describe('deletion', () => {
       [true, false],
     ]);
   });
+
+  test('J4: who leaves the rest to functions seals and marks, and removes neither what is sealed nor basins', async () => {
+    const world = await owned();
+    for (const stream of [1, 2]) await world.name(stream);
+    await world.repository.basins.markDeleted('test-basin');
+    await world.repository.basins.ensure('other-basin', BASIN_CONFIG);
+    await world.repository.basins.markDeleted('other-basin');
+    const { ports, sealed } = sealing(world);
+    const request = { upkeep: 'elsewhere' } as const;
+    const nothing = { streamsRemoved: 0, basinsRemoved: 0 };
+    expect(await runDelete(ports, request, BUDGET)).toMatchObject({ isDone: true, streamsMarked: 2, ...nothing });
+    expect(new Set(sealed)).toEqual(new Set([idOf(1), idOf(2)]));
+    await offload(world);
+    expect(await runDelete(ports, request, BUDGET)).toMatchObject({ isDone: true, ...nothing });
+    expect(await runDelete(world.ports, {}, BUDGET)).toMatchObject({ isDone: true, streamsRemoved: 2, basinsRemoved: 1 });
+    expect(await runDelete(world.ports, {}, BUDGET)).toMatchObject({ isDone: true, basinsRemoved: 1 });
+  });
 });

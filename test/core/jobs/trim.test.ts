@@ -162,6 +162,19 @@ describe('streams that are to delete themselves', () => {
     expect(asked).toHaveLength(2);
   });
 
+  test('J4: an owner that leaves the rest to functions asks the same question, and unlinks nothing', async () => {
+    const world = await three();
+    const { ports, asked } = owner(world);
+    await world.name(4, { ageSecs: 1 });
+    await world.append(frameOf({ stream: 4, first: 0, bodies: ['x'], timestamp: 1e9 }));
+    await offload(world);
+    world.clock.advance(DUE_MS);
+    expect(await runTrim(ports, { upkeep: 'elsewhere' }, BUDGET)).toMatchObject({ isDone: true, streamsSealed: 2, rowsUnlinked: 0 });
+    expect([asked, await world.ranges(4)]).toEqual([['stream-1', 'stream-3'], ['0-1']]);
+    expect(await runTrim(world.ports, {}, BUDGET)).toMatchObject({ rowsUnlinked: 2, streamsSealed: 0 });
+    expect(asked).toHaveLength(2);
+  });
+
   test('one that its owner does not seal stays, is trimmed as before, and asked about again', async () => {
     const world = await three();
     world.clock.advance(DUE_MS);
