@@ -4,7 +4,8 @@ import { configDefaults, defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude],
+    // Functions as processes: npm run test:lambda.
+    exclude: [...configDefaults.exclude, 'test/lambda/**'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 30_000,

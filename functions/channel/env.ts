@@ -1,35 +1,17 @@
 // The settings of a channel task, from the environment. A bad one ends the process with what it must be.
 
-import { readZoneSecret } from '#functions/chunk-server/env.ts';
+import { needed, readStorageEnv, type StorageEnv, type Variables } from '#functions/aws/env.ts';
 import { type LocalEnv, readEnv, SettingError } from '#functions/local/env.ts';
 
-export interface ChannelEnv extends Omit<LocalEnv, 'dataDir'> {
-  readonly table: string;
-  /** Segments, and the chunks of storage class `standard`. */
-  readonly bucket: string;
-  /** One directory bucket a zone, in three zones; empty: there is no storage class `express`. */
-  readonly expressBuckets: readonly string[];
-  /** One chunk server a zone, in three zones; empty: there is no storage class `native`. */
-  readonly nativeZones: readonly NativeZone[];
+export interface ChannelEnv extends Omit<LocalEnv, 'dataDir'>, StorageEnv {
   /** What the key that signs access tokens is derived from. Undefined: access is not checked. */
   readonly signingSecret: string | undefined;
-  /** Something else than AWS answers: the bucket stands in the path. */
-  readonly isPathStyle: boolean;
+  /** Where functions are told what to offload. Undefined: the task does its upkeep by itself. */
+  readonly offloadQueueUrl: string | undefined;
 }
 
-export interface NativeZone {
-  readonly url: string;
-  readonly secret: string;
-}
-
-type Variables = Readonly<Record<string, string | undefined>>;
-
-const ZONES_COUNT = 3;
 const SECRET_CHARS_MIN = 32;
-const TABLE = /^[A-Za-z0-9_.-]{3,255}$/;
-const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
-/** <name>--<zone id>--x-s3: the zone's id stands in the bucket's name. */
-const DIRECTORY_BUCKET = /^[a-z0-9][a-z0-9-]*--([a-z0-9]+-az\d+)--x-s3$/;
+const QUEUE_URL = /^https?:\/\/[^/]+\/.+/;
 
 /** Where each look for work is a request that is paid for, jobs look less often than beside their own disk. */
 const EVERY_MS = { gc: 2_000, delete: 2_000, trim: 20_000, compact: 20_000, measure: 20_000, sweep: 300_000 };
@@ -46,55 +28,29 @@ export function readChannelEnv(variables: Variables): ChannelEnv {
   if (signingSecret !== undefined && signingSecret.length < SECRET_CHARS_MIN) {
     throw new SettingError(`MILLRACE_SIGNING_SECRET must be at least ${SECRET_CHARS_MIN} characters that nobody can guess`);
   }
+  const offloadQueueUrl = queueUrl(variables);
+  const upkeep = offloadQueueUrl === undefined ? 'here' : 'elsewhere';
   return {
     ...common,
-    config: { ...common.config, everyMs: { ...common.config.everyMs, ...EVERY_MS } },
-    table: needed(variables, 'MILLRACE_TABLE', TABLE, 'the name of a table of DynamoDB: 3 to 255 letters, digits, "_", "." or "-"'),
-    bucket: needed(variables, 'MILLRACE_BUCKET', BUCKET, 'the name of a bucket of S3: 3 to 63 characters of a-z, 0-9, "." and "-"'),
-    expressBuckets: expressBuckets(variables['MILLRACE_EXPRESS_BUCKETS']),
-    nativeZones: nativeZones(variables),
+    ...readStorageEnv(variables),
+    config: { ...common.config, upkeep, everyMs: { ...common.config.everyMs, ...EVERY_MS } },
     signingSecret,
-    isPathStyle: Boolean(variables['AWS_ENDPOINT_URL'] ?? variables['AWS_ENDPOINT_URL_S3']),
+    offloadQueueUrl,
   };
 }
 
-function needed(variables: Variables, name: string, form: RegExp, what: string): string {
-  const value = variables[name];
-  if (value === undefined) throw new SettingError(`${name} is missing; it must be ${what}`);
-  if (!form.test(value)) throw new SettingError(`${name} is "${value}"; it must be ${what}`);
-  return value;
-}
-
-function expressBuckets(list: string | undefined): readonly string[] {
-  if (list === undefined || list === '') return [];
-  const buckets = list.split(',').map((part) => part.trim());
-  const zones = buckets.map((bucket) => DIRECTORY_BUCKET.exec(bucket)?.[1]);
-  const isGood = buckets.length === ZONES_COUNT && zones.every((zone) => zone !== undefined) && new Set(zones).size === ZONES_COUNT;
-  if (isGood) return buckets;
-  throw new SettingError(
-    `MILLRACE_EXPRESS_BUCKETS is "${list}"; it must be three directory buckets in three zones, with commas between them, such as ` +
-      'chunks--use1-az4--x-s3',
-  );
-}
-
-/** The zones of storage class `native`, with the secret that their chunk servers take. */
-export function nativeZones(variables: Variables): readonly NativeZone[] {
-  const list = variables['MILLRACE_NATIVE_ZONES'];
-  if (list === undefined || list === '') return [];
-  const urls = list.split(',').map((part) => originOf(part.trim()));
-  if (urls.length !== ZONES_COUNT || urls.includes(undefined) || new Set(urls).size !== ZONES_COUNT) {
+/** Where functions do the jobs, what tells them what to offload. */
+function queueUrl(variables: Variables): string | undefined {
+  const jobs = variables['MILLRACE_JOBS'] ?? 'task';
+  const isSet = Boolean(variables['MILLRACE_OFFLOAD_QUEUE_URL']);
+  if (jobs === 'task') {
+    if (!isSet) return undefined;
     throw new SettingError(
-      `MILLRACE_NATIVE_ZONES is "${list}"; it must be the URLs of three chunk servers in three zones, with commas between them, such as ` +
-        'http://10.0.1.5:8090',
+      'MILLRACE_OFFLOAD_QUEUE_URL is set while MILLRACE_JOBS is "task"; set MILLRACE_JOBS to "functions", or leave it out',
     );
   }
-  const secret = readZoneSecret(variables);
-  return urls.flatMap((url) => (url === undefined ? [] : [{ url, secret }]));
-}
-
-/** Undefined for what is more, or less, than scheme, host and port. */
-function originOf(text: string): string | undefined {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isPlain = url !== undefined && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '' && url.username === '';
-  return isPlain ? url.origin : undefined;
+  if (jobs !== 'functions') {
+    throw new SettingError(`MILLRACE_JOBS is "${jobs}"; it must be "task" (which does its upkeep by itself) or "functions"`);
+  }
+  return needed(variables, 'MILLRACE_OFFLOAD_QUEUE_URL', QUEUE_URL, 'the URL of a queue of SQS, where MILLRACE_JOBS is "functions"');
 }

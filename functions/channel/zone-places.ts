@@ -1,12 +1,12 @@
 // Where a zone can lie: in a bucket, or at a chunk server.
 
 import { S3ObjectStore, type S3ObjectStoreOptions } from '#core/adapters/aws/s3-object-store.ts';
-import type { ProcessTrace } from '#core/adapters/node/process-trace.ts';
 import { openRemoteZone } from '#core/adapters/node/remote-chunk-store.ts';
 import { systemRandom as random } from '#core/adapters/node/system-random.ts';
 import { zlibChecksum as checksum } from '#core/adapters/node/zlib-checksum.ts';
 import { openObjectChunkStore } from '#core/adapters/object-chunk-store.ts';
 import { CHUNK_STORE_KINDS } from '#core/cell/config.ts';
+import type { Trace } from '#core/ports/trace.ts';
 import type { ZonePlace } from './remote-zones.ts';
 
 export interface BucketOfZone {
@@ -17,7 +17,7 @@ export interface BucketOfZone {
   readonly objects: S3ObjectStoreOptions;
 }
 
-export function zoneInBucket({ name, prefix, objects }: BucketOfZone, trace: ProcessTrace): ZonePlace {
+export function zoneInBucket({ name, prefix, objects }: BucketOfZone, trace: Trace): ZonePlace {
   const warn = (message: string): void => trace.event('zone.damaged', { zone: name, message });
   return {
     name,

@@ -1,12 +1,13 @@
 // Clients of AWS as the adapters want them: pooled connections, one attempt a request, no log of what they send.
 //
 // Region, credentials and endpoint come from where the SDK looks for them: AWS_REGION, the role of the task or function or the
-// usual variables, and AWS_ENDPOINT_URL (or AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL_DYNAMODB) for anything else that speaks their wire.
+// usual variables, and AWS_ENDPOINT_URL (or AWS_ENDPOINT_URL_S3, _DYNAMODB, _SQS) for anything else that speaks their wire.
 
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
+import { SQSClient } from '@aws-sdk/client-sqs';
 
 /** Requests of one client to one host at a time; more wait for a connection. */
 const CONNECTIONS_MAX = 256;
@@ -24,4 +25,9 @@ export function createS3Client(isPathStyle: boolean): S3Client {
 
 export function createDynamoClient(): DynamoDBClient {
   return new DynamoDBClient({ maxAttempts: 1, requestHandler: requestHandler() });
+}
+
+/** By itself a client of SQS asks the host of the queue's URL, whatever endpoint is set: an emulator's queue would be asked at AWS. */
+export function createSqsClient(): SQSClient {
+  return new SQSClient({ maxAttempts: 1, useQueueUrlAsEndpoint: false, requestHandler: requestHandler() });
 }

@@ -1,14 +1,12 @@
 // What happens inside, told to the log (pino, JSON lines on standard error) and counted for /metrics (prom-client).
 
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Trace } from '../../ports/trace.ts';
+import { createLog, logEvent } from './event-log.ts';
 
-/** Events that an operator should read; the others are only counted. */
-const LOGGED = /^(takeover|channel|zone|job|server)\./;
 /** From an append that shares a chunk to a read that waits; sessions last longer. */
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
-const WARNINGS = /(error|stalled|damaged|corrupt|failed|halted)$/;
 
 export interface ProcessTrace extends Trace {
   readonly log: Logger;
@@ -23,7 +21,7 @@ export interface ProcessTrace extends Trace {
 export function createProcessTrace(): ProcessTrace {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: true }));
+  const log = createLog();
   const events = new Counter({ name: 'millrace_events_total', help: 'Events by name', labelNames: ['event'], registers: [registry] });
   const requests = new Histogram({
     name: 'millrace_request_seconds',
@@ -37,9 +35,7 @@ export function createProcessTrace(): ProcessTrace {
     log,
     event(name, fields) {
       events.inc({ event: name });
-      if (!LOGGED.test(name)) return;
-      if (WARNINGS.test(name)) log.warn({ event: name, ...fields });
-      else log.info({ event: name, ...fields });
+      logEvent(log, name, fields);
     },
     request: (method, route, status, seconds) => requests.observe({ method, route, status }, seconds),
     metrics: () => registry.metrics(),

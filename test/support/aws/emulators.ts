@@ -1,4 +1,4 @@
-// What stands in for AWS on this machine: DynamoDB Local out of npm, and moto for S3. Each is a process of its own on loopback,
+// What stands in for AWS on this machine: DynamoDB Local out of npm, and moto for S3 and SQS. Each is a process of its own on loopback,
 // or says how it is installed.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -36,7 +36,7 @@ export function missingDynamo(): string | undefined {
 
 export function missingMoto(): string | undefined {
   const found = spawnSync('python3', ['-c', 'import moto.server']).status === 0;
-  return found ? undefined : "moto is not there; install it with: pip install 'moto[server,s3]'";
+  return found ? undefined : "moto is not there; install it with: pip install 'moto[server,s3,sqs]'";
 }
 
 export async function startDynamo(): Promise<Emulator> {
