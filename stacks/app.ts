@@ -24,6 +24,11 @@ function sizeOf(name: string): SizeName {
   throw new Error(`size is "${name}"; it must be one of ${Object.keys(SIZES).join(', ')}`);
 }
 
+function jobsOf(name: string): 'functions' | 'task' {
+  if (name === 'functions' || name === 'task') return name;
+  throw new Error(`jobs is "${name}"; it must be functions or task`);
+}
+
 const account = process.env['CDK_DEFAULT_ACCOUNT'] ?? context('account');
 const region = context('region') ?? process.env['CDK_DEFAULT_REGION'];
 const stack = new Stack(app, context('stack') ?? 'Millrace', {
@@ -34,6 +39,7 @@ const certificate = context('certificate');
 const cell = new Millrace(stack, 'Cell', {
   zones: zonesOf(context('zones') ?? ''),
   size: sizeOf(context('size') ?? 'development'),
+  jobs: jobsOf(context('jobs') ?? 'functions'),
   ...(certificate === undefined ? {} : { certificate: acm.Certificate.fromCertificateArn(stack, 'Certificate', certificate) }),
   basinSuffixes: (context('basinSuffixes') ?? '').split(',').filter((suffix) => suffix !== ''),
   removalPolicy: context('removal') === 'destroy' ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,

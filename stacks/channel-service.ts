@@ -21,6 +21,7 @@ import {
 } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledged.ts';
+import type { Jobs } from './jobs.ts';
 import type { Size } from './sizes.ts';
 import type { Storage } from './storage.ts';
 
@@ -28,6 +29,8 @@ export interface ChannelServiceProps {
   readonly vpc: ec2.Vpc;
   readonly storage: Storage;
   readonly size: Size;
+  /** Absent: tasks do their upkeep by themselves. */
+  readonly jobs?: Jobs | undefined;
   /** Absent: the load balancer speaks plaintext, on port 80. */
   readonly certificate?: acm.ICertificate | undefined;
   /** Host names below which each basin has its own. */
@@ -78,9 +81,7 @@ export class ChannelService extends Construct {
         PORT: String(PORT),
         MILLRACE_HOST: '0.0.0.0',
         MILLRACE_AUTH: 'required',
-        MILLRACE_TABLE: storage.table.tableName,
-        MILLRACE_BUCKET: storage.bucket.bucketName,
-        MILLRACE_EXPRESS_BUCKETS: storage.expressBuckets.map(({ ref }) => ref).join(','),
+        ...storage.environment,
         MILLRACE_BACKLOG_MIB: String(size.backlogMib),
         MILLRACE_LOCATION: `aws:${Stack.of(this).region}`,
         ...(props.basinSuffixes.length === 0 ? {} : { MILLRACE_BASIN_SUFFIX: props.basinSuffixes.join(',') }),
@@ -100,6 +101,7 @@ export class ChannelService extends Construct {
     });
     acknowledge(task, { ECS2: 'They are names and bounds; what is secret comes from Secrets Manager' });
     acknowledge(task.obtainExecutionRole(), { 'IAM5[Resource::*]': 'ecr:GetAuthorizationToken knows no resource' });
+    props.jobs?.serve(task, this.container);
     this.container.addUlimits({ name: ecs.UlimitName.NOFILE, softLimit: OPEN_FILES_MAX, hardLimit: OPEN_FILES_MAX });
 
     const cluster = new ecs.Cluster(this, 'Cluster', { vpc, containerInsightsV2: ecs.ContainerInsights.ENABLED });

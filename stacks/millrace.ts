@@ -3,6 +3,7 @@
 import { Annotations, type aws_certificatemanager as acm, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import { ChannelService } from './channel-service.ts';
+import { Jobs } from './jobs.ts';
 import { Network } from './network.ts';
 import { Observability } from './observability.ts';
 import { SIZES, type SizeName } from './sizes.ts';
@@ -18,6 +19,8 @@ export interface MillraceProps {
   readonly certificate?: acm.ICertificate;
   /** Host names below which each basin has one of its own (`<basin>.<suffix>`). Default: none. */
   readonly basinSuffixes?: readonly string[];
+  /** Who does the jobs of the background: Lambda functions, or the channel task. Default: `functions`. */
+  readonly jobs?: 'functions' | 'task';
   /** What becomes of records, metadata, secrets and logs when the construct goes. Default: they stay. */
   readonly removalPolicy?: RemovalPolicy.RETAIN | RemovalPolicy.DESTROY;
 }
@@ -25,6 +28,8 @@ export interface MillraceProps {
 export class Millrace extends Construct {
   readonly network: Network;
   readonly storage: Storage;
+  /** Undefined where the channel task does the jobs. */
+  readonly jobs: Jobs | undefined;
   readonly channels: ChannelService;
   readonly observability: Observability;
 
@@ -40,8 +45,10 @@ export class Millrace extends Construct {
     this.storage = new Storage(this, 'Storage', { zones, removalPolicy });
     const { vpc } = this.network;
     const { storage } = this;
-    this.channels = new ChannelService(this, 'Channels', { vpc, storage, size, certificate, basinSuffixes, removalPolicy });
-    this.observability = new Observability(this, 'Observability', { channels: this.channels, storage });
+    this.jobs = props.jobs === 'task' ? undefined : new Jobs(this, 'Jobs', { storage, size, removalPolicy });
+    const { jobs } = this;
+    this.channels = new ChannelService(this, 'Channels', { vpc, storage, size, jobs, certificate, basinSuffixes, removalPolicy });
+    this.observability = new Observability(this, 'Observability', { channels: this.channels, storage, jobs });
   }
 
   /** Where clients reach it, without a path. */

@@ -2,12 +2,15 @@
 
 import { aws_cloudwatch as cloudwatch, Duration, aws_dynamodb as dynamodb, aws_logs as logs } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
+import { createAlarm } from './alarm.ts';
 import type { ChannelService } from './channel-service.ts';
+import type { Jobs } from './jobs.ts';
 import type { Storage } from './storage.ts';
 
 export interface ObservabilityProps {
   readonly channels: ChannelService;
   readonly storage: Storage;
+  readonly jobs: Jobs | undefined;
 }
 
 const NAMESPACE = 'Millrace';
@@ -17,22 +20,26 @@ const { PUT_ITEM, UPDATE_ITEM, TRANSACT_WRITE_ITEMS, GET_ITEM, QUERY } = dynamod
 export class Observability extends Construct {
   readonly alarms: readonly cloudwatch.Alarm[];
 
-  constructor(scope: Construct, id: string, { channels, storage }: ObservabilityProps) {
+  constructor(scope: Construct, id: string, { channels, storage, jobs }: ObservabilityProps) {
     super(scope, id);
     const serving = channels.targets.metrics.healthyHostCount({ period: MINUTE, statistic: 'Maximum' });
     const halted = this.#events(channels.log, 'Halted', '{ $.event = "channel.halted" }');
     const damaged = this.#events(channels.log, 'Damaged', '{ $.event = "*damaged" || $.event = "*corrupt" }');
     const crashed = this.#events(channels.log, 'Crashed', '{ $.event = "server.crashed" }');
+    const lagging = this.#events(channels.log, 'Lagging', '{ $.event = "job.offload.lagging" }');
     const throttled = storage.table.metricThrottledRequestsForOperations({
       operations: [PUT_ITEM, UPDATE_ITEM, TRANSACT_WRITE_ITEMS, GET_ITEM, QUERY],
       period: MINUTE,
     });
     this.alarms = [
-      this.#alarm('NotServing', serving, { below: 1, minutes: 3, section: 'nothing-serves' }),
-      this.#alarm('ChannelHalted', halted, { above: 0, minutes: 1, section: 'a-channel-halted' }),
-      this.#alarm('ZoneDamaged', damaged, { above: 0, minutes: 1, section: 'a-zone-is-damaged' }),
-      this.#alarm('TaskCrashed', crashed, { above: 0, minutes: 1, section: 'a-task-crashed' }),
-      this.#alarm('TableThrottled', throttled, { above: 10, minutes: 5, section: 'the-table-is-throttled' }),
+      createAlarm(this, 'NotServing', serving, { below: 1, periods: 3, section: 'nothing-serves' }),
+      createAlarm(this, 'ChannelHalted', halted, { above: 0, periods: 1, section: 'a-channel-halted' }),
+      createAlarm(this, 'ZoneDamaged', damaged, { above: 0, periods: 1, section: 'a-zone-is-damaged' }),
+      createAlarm(this, 'TaskCrashed', crashed, { above: 0, periods: 1, section: 'a-task-crashed' }),
+      createAlarm(this, 'TableThrottled', throttled, { above: 10, periods: 5, section: 'the-table-is-throttled' }),
+      ...(jobs === undefined
+        ? []
+        : [createAlarm(this, 'FunctionsLag', lagging, { above: 0, periods: 1, section: 'functions-lag' }), ...jobs.alarms]),
     ];
     const graph = (title: string, ...left: cloudwatch.IMetric[]): cloudwatch.GraphWidget =>
       new cloudwatch.GraphWidget({ title, left, width: 12 });
@@ -47,6 +54,7 @@ export class Observability extends Construct {
           graph('Table: units', storage.table.metricConsumedWriteCapacityUnits(), storage.table.metricConsumedReadCapacityUnits()),
           graph('Task', channels.service.metricCpuUtilization(), channels.service.metricMemoryUtilization()),
         ],
+        ...(jobs === undefined ? [] : [functionGraphs(jobs, graph)]),
       ],
     });
   }
@@ -60,22 +68,18 @@ export class Observability extends Construct {
     });
     return filter.metric({ statistic: 'Sum', period: MINUTE });
   }
+}
 
-  #alarm(
-    name: string,
-    metric: cloudwatch.IMetric,
-    when: { readonly above?: number; readonly below?: number; readonly minutes: number; readonly section: string },
-  ): cloudwatch.Alarm {
-    const isBelow = when.below !== undefined;
-    const { GREATER_THAN_THRESHOLD, LESS_THAN_THRESHOLD } = cloudwatch.ComparisonOperator;
-    return new cloudwatch.Alarm(this, name, {
-      metric,
-      threshold: when.below ?? when.above ?? 0,
-      comparisonOperator: isBelow ? LESS_THAN_THRESHOLD : GREATER_THAN_THRESHOLD,
-      evaluationPeriods: when.minutes,
-      // Where nothing is told, nothing is logged or throttled; but a task that is not counted does not serve.
-      treatMissingData: isBelow ? cloudwatch.TreatMissingData.BREACHING : cloudwatch.TreatMissingData.NOT_BREACHING,
-      alarmDescription: `docs/operations.md#${when.section}`,
-    });
-  }
+function functionGraphs(
+  { functions, queue }: Jobs,
+  graph: (title: string, ...left: cloudwatch.IMetric[]) => cloudwatch.IWidget,
+): cloudwatch.IWidget[] {
+  return [
+    graph('Functions: time of a run', ...functions.map((each) => each.function.metricDuration({ statistic: 'Maximum' }))),
+    graph(
+      'Functions: failures, and hints that wait',
+      ...functions.map((each) => each.function.metricErrors()),
+      queue.metricApproximateNumberOfMessagesVisible(),
+    ),
+  ];
 }

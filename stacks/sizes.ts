@@ -1,4 +1,6 @@
-// How large a cell's tasks are, by name. Prices are of us-east-1, on demand, a month, and of the hosts alone.
+// How large a cell's tasks and functions are, by name. Prices are of us-east-1, on demand, a month, and of the hosts alone.
+
+import { Duration } from 'aws-cdk-lib';
 
 export interface Size {
   readonly instanceType: string;
@@ -6,15 +8,19 @@ export interface Size {
   readonly taskMemoryMiB: number;
   /** Records that may wait for offload, a storage class. They lie in memory, so they bound it. */
   readonly backlogMib: number;
+  /** Of the function that offloads: what it moves lies in it twice. */
+  readonly offloadMemoryMiB: number;
+  /** How often functions look for work; offload is told besides. */
+  readonly jobsEvery: Duration;
 }
 
 export const SIZES = {
   /** To try it: about $12. */
-  development: { instanceType: 't4g.small', taskMemoryMiB: 1_400, backlogMib: 64 },
+  development: { instanceType: 't4g.small', taskMemoryMiB: 1_400, backlogMib: 64, offloadMemoryMiB: 512, jobsEvery: Duration.minutes(5) },
   /** About $62 a task; 2 vCPU, 4 GiB, up to 12.5 Gbit/s. */
-  small: { instanceType: 'c7g.large', taskMemoryMiB: 3_200, backlogMib: 256 },
+  small: { instanceType: 'c7g.large', taskMemoryMiB: 3_200, backlogMib: 256, offloadMemoryMiB: 1_024, jobsEvery: Duration.minutes(1) },
   /** About $182 a task; 4 vCPU, 8 GiB, up to 40 Gbit/s. */
-  large: { instanceType: 'c7gn.xlarge', taskMemoryMiB: 7_000, backlogMib: 1_024 },
+  large: { instanceType: 'c7gn.xlarge', taskMemoryMiB: 7_000, backlogMib: 1_024, offloadMemoryMiB: 1_769, jobsEvery: Duration.minutes(1) },
 } as const satisfies Record<string, Size>;
 
 export type SizeName = keyof typeof SIZES;

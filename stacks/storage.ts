@@ -69,6 +69,15 @@ export class Storage extends Construct {
     });
   }
 
+  /** The settings by which a process finds them (functions/aws/env.ts). */
+  get environment(): Record<string, string> {
+    return {
+      MILLRACE_TABLE: this.table.tableName,
+      MILLRACE_BUCKET: this.bucket.bucketName,
+      MILLRACE_EXPRESS_BUCKETS: this.expressBuckets.map(({ ref }) => ref).join(','),
+    };
+  }
+
   /** What a channel task, or a job in its place, does with them. */
   grantReadWrite(grantee: iam.IRole): void {
     const bucketId = Stack.of(this).getLogicalId(this.bucket.node.defaultChild as CfnElement);

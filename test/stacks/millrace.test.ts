@@ -99,7 +99,7 @@ describe('storage', () => {
   ];
   test('stays when the stack goes, and goes too when that was asked for', () => {
     const kept = resources(templateOf(), ...KEPT);
-    expect(kept).toHaveLength(9);
+    expect(kept).toHaveLength(13);
     for (const { Type, DeletionPolicy } of kept) expect(DeletionPolicy, Type).toBe('Retain');
     for (const { Type, DeletionPolicy } of resources(templateOf({ removalPolicy: RemovalPolicy.DESTROY }), ...KEPT)) {
       expect(DeletionPolicy, Type).toBe('Delete');
@@ -118,6 +118,7 @@ describe('the channel task', () => {
     const list = container['Environment'] as { Name: string; Value: unknown }[];
     const text = (name: string, value: unknown): string => {
       if (typeof value === 'string') return value;
+      if (name === 'MILLRACE_OFFLOAD_QUEUE_URL') return 'https://sqs.us-east-1.amazonaws.com/123456789012/made-by-the-stack';
       if (name === 'MILLRACE_EXPRESS_BUCKETS') return ZONES.map(({ id }) => `millrace-0--${id}--x-s3`).join(',');
       return 'made-by-the-stack';
     };
@@ -127,7 +128,7 @@ describe('the channel task', () => {
       port: 8080,
       host: '0.0.0.0',
       basinSuffixes: ['b.example.com'],
-      config: { location: 'aws:us-east-1', access: { mode: 'required' } },
+      config: { location: 'aws:us-east-1', access: { mode: 'required' }, upkeep: 'elsewhere' },
     });
   });
 
@@ -141,13 +142,15 @@ describe('the channel task', () => {
   });
 
   test('may do what it does with its own table and buckets, and nothing else', () => {
-    const policy = only(resources(templateOf(), 'AWS::IAM::Policy').filter((each) => JSON.stringify(each).includes('dynamodb:')));
+    const policies = resources(templateOf(), 'AWS::IAM::Policy').filter((each) => JSON.stringify(each).includes('dynamodb:'));
+    const policy = only(policies.filter((each) => JSON.stringify(each.Properties['Roles']).includes('Channels')));
     const { Statement } = policy.Properties['PolicyDocument'] as { Statement: { Action: string | string[]; Resource: unknown }[] };
     const actions = Statement.flatMap(({ Action }) => Action).sort();
     expect(actions).toEqual([
       ...['ConditionCheckItem', 'DeleteItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'].map((name) => `dynamodb:${name}`),
       ...['DeleteObject', 'GetObject', 'ListBucket', 'PutObject'].map((name) => `s3:${name}`),
       's3express:CreateSession',
+      ...['GetQueueAttributes', 'GetQueueUrl', 'SendMessage'].map((name) => `sqs:${name}`),
     ]);
     for (const { Resource } of Statement) expect(JSON.stringify(Resource)).not.toBe('"*"');
   });
