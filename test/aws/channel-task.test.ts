@@ -1,9 +1,11 @@
-// A channel task as it runs in the cloud, on emulators: three zones of S3 Express, S3 Standard, DynamoDB, and the official SDK.
+// A channel task as it runs in the cloud, on emulators: three zones of S3 Express, S3 Standard, DynamoDB,
+// three chunk servers, and the official SDK.
 
 import { AppendInput, AppendRecord, S2, type S2Stream } from '@s2-dev/streamstore';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Cloud, ROOT_TOKEN, startCloud } from '#test/support/aws/cloud.ts';
 import { isMissing, missingDynamo, missingMoto } from '#test/support/aws/emulators.ts';
+import { type ChunkServers, startChunkServers } from '#test/support/chunk-servers.ts';
 import { type Server, startServer } from '#test/support/server.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -12,23 +14,28 @@ const COMMAND = [process.execPath, 'functions/channel/main.ts'] as const;
 
 describe.skipIf(isMissing(missingDynamo(), missingMoto()))('a channel task', () => {
   let cloud: Cloud;
+  let native: ChunkServers;
+  let env: Readonly<Record<string, string>>;
   let task: Server;
 
   beforeAll(async () => {
-    cloud = await startCloud();
-    task = await startServer({ command: COMMAND, env: cloud.env, readyTimeoutMs: 60_000 });
+    [cloud, native] = await Promise.all([startCloud(), startChunkServers()]);
+    env = { ...cloud.env, ...native.env };
+    task = await startServer({ command: COMMAND, env, readyTimeoutMs: 60_000 });
     await clientOf(task).basins.create({ basin: BASIN });
   }, 120_000);
   afterAll(async () => {
     await task?.dispose();
+    await native?.dispose();
     await cloud?.stop();
   });
 
   const clientOf = ({ url }: Server): S2 => new S2({ accessToken: ROOT_TOKEN, endpoints: { account: url, basin: url } });
 
-  async function newStream(name: string, storageClass: 'express' | 'standard'): Promise<S2Stream> {
+  async function newStream(name: string, storageClass: 'express' | 'standard' | 'native'): Promise<S2Stream> {
     const basin = clientOf(task).basin(BASIN);
-    await basin.streams.create({ stream: name, config: { storageClass } });
+    // The SDK knows the classes of S2 alone, and passes on what it is given.
+    await basin.streams.create({ stream: name, config: { storageClass: storageClass as 'express' } });
     return basin.stream(name);
   }
 
@@ -49,7 +56,7 @@ describe.skipIf(isMissing(missingDynamo(), missingMoto()))('a channel task', () 
 
   const expected = (count: number): string[] => Array.from({ length: count }, (_, i) => `record ${i}`);
 
-  test.each(['express', 'standard'] as const)('appends to and reads a stream of class %s', async (storageClass) => {
+  test.each(['express', 'standard', 'native'] as const)('appends to and reads a stream of class %s', async (storageClass) => {
     const stream = await newStream(storageClass, storageClass);
     await append(stream, 0, 10);
     expect(await bodies(task, storageClass)).toEqual(expected(10));
@@ -59,7 +66,7 @@ describe.skipIf(isMissing(missingDynamo(), missingMoto()))('a channel task', () 
     const stream = await newStream('taken-over', 'express');
     await append(stream, 0, 5);
     await task.kill();
-    const heir = await startServer({ command: COMMAND, env: cloud.env, readyTimeoutMs: 60_000 });
+    const heir = await startServer({ command: COMMAND, env, readyTimeoutMs: 60_000 });
     await task.dispose();
     task = heir;
     expect(await bodies(task, 'taken-over')).toEqual(expected(5));
@@ -110,12 +117,13 @@ describe.skipIf(isMissing(missingDynamo(), missingMoto()))('a channel task', () 
     ['MILLRACE_TABLE', '', 'MILLRACE_TABLE is ""'],
     ['MILLRACE_BUCKET', 'Not A Bucket', 'MILLRACE_BUCKET is "Not A Bucket"'],
     ['MILLRACE_EXPRESS_BUCKETS', 'one--use1-az1--x-s3', 'three directory buckets'],
+    ['MILLRACE_ZONE_SECRET', '', 'MILLRACE_ZONE_SECRET is missing'],
     ['MILLRACE_SIGNING_SECRET', '', 'MILLRACE_SIGNING_SECRET is missing'],
     ['MILLRACE_SIGNING_SECRET', 'too short', 'at least 32 characters'],
     ['MILLRACE_TABLE', 'millrace-gone', 'millrace-gone'],
     ['MILLRACE_BUCKET', 'millrace-gone', 'millrace-gone'],
   ])('a bad %s ends it with 1 and names what is wrong, and no secret', async (name, value, message) => {
-    const bad = await startServer({ command: COMMAND, env: { ...cloud.env, [name]: value } }).catch((error: unknown) => String(error));
+    const bad = await startServer({ command: COMMAND, env: { ...env, [name]: value } }).catch((error: unknown) => String(error));
     expect(bad).toContain('ended (1)');
     expect(bad).toContain(message);
     expect(bad).not.toContain(ROOT_TOKEN);

@@ -90,6 +90,24 @@ describe('a chunk server', () => {
     expect(other.current.zone).not.toBe(zone.current.zone);
   });
 
+  test('a full zone says so without effect, gives what it has, and goes on once something is deleted', async () => {
+    const { current } = await zoneAt(await started({ env: { ...env, MILLRACE_STORE_MAX_MIB: '64' } }));
+    const chunk = (at: number): Uint8Array => chunkAt(LOG, at, 2_000_000, 1);
+    let full = 0;
+    for (; ; full += 1) {
+      const outcome = await current.put(LOG, p(full), chunk(full)).catch((error: unknown) => error);
+      if (outcome === 'stored') continue;
+      expect(outcome).toMatchObject({ code: 'disk_full', effect: 'none' });
+      break;
+    }
+    expect(full).toBeGreaterThan(20);
+    expect(await current.get(LOG, p(0))).toEqual(chunk(0));
+    expect(await current.get(LOG, p(full))).toBe('absent');
+    expect(await current.seal(LOG, p(full), 'absent')).toBe('sealed');
+    await current.delete(LOG, { start: p(0), end: p(full) });
+    await expect.poll(() => current.put(LOG, p(full + 1), chunk(full + 1)).catch(String)).toBe('stored');
+  });
+
   test('its health and its figures need no secret, and its log and its output tell none', async () => {
     const server = await started();
     await zoneAt(server);

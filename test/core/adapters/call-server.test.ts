@@ -6,6 +6,8 @@ import { CallClient } from '#core/adapters/node/calls/call-client.ts';
 import { CallMac } from '#core/adapters/node/calls/call-mac.ts';
 import type { CallService } from '#core/adapters/node/calls/call-server.ts';
 import { zlibChecksum as checksum } from '#core/adapters/node/zlib-checksum.ts';
+import { decodeAnswerHead } from '#core/wire/call-failure.ts';
+import { FrameReader } from '#core/wire/call-frame.ts';
 import { type RunningCalls, SECRET, type ServeOptions, serveCalls } from '../../support/call-server.ts';
 
 const KIB = 1024;
@@ -61,6 +63,12 @@ async function begin({ url }: RunningCalls, parts: readonly Uint8Array[]): Promi
   for (const part of parts) stream.write(part);
   await new Promise((resolve) => stream.once('ready', resolve));
   return { ended, close: () => stream.close() };
+}
+
+function read(answer: Uint8Array): { head: Uint8Array } {
+  const reader = new FrameReader({ kind: 'answer', bodyBytesMax, checksum });
+  reader.push(answer);
+  return reader.finish();
 }
 
 describe('a server of stores', () => {
@@ -145,6 +153,21 @@ describe('a server of stores', () => {
     await expect.poll(() => held.calls.length).toBe(1);
     held.letGo();
     await own;
+  });
+
+  test('Z17: whatever bytes come, nothing is served, the answer is a frame, and the server lives', async () => {
+    const { server, held } = await serve({});
+    const frame = Buffer.concat([new CallMac(SECRET).sign(HEAD, 300, 0, checksum), new Uint8Array(300)]);
+    for (let round = 0; round < 200; round += 1) {
+      const bytes = Buffer.from(frame.subarray(0, (round * 7) % (frame.length + 1)));
+      if (round % 2 === 0 && bytes.length > 0) bytes[round % bytes.length] = (bytes[round % bytes.length] ?? 0) ^ (1 << (round % 8));
+      const answer = await fetch(`${server.url}/call`, { method: 'POST', body: bytes });
+      const { head } = read(new Uint8Array(await answer.arrayBuffer()));
+      expect(decodeAnswerHead(head)).toMatchObject({ failure: { effect: 'none' } });
+    }
+    expect(held.calls).toEqual([]);
+    expect(server.faults).toEqual([]);
+    expect([server.calls.callsCount, server.calls.bytesCount]).toEqual([0, 0]);
   });
 
   test('while it is not ready, and from the start of its drain, calls are refused without effect', async () => {

@@ -190,18 +190,28 @@ export class CallServer {
     const onPrelude = (prelude: Prelude): void => this.#admit(prelude, call);
     const reader = new FrameReader({ kind: 'request', bodyBytesMax: service.bodyBytesMax, checksum, onPrelude });
     return new Promise((resolve, reject) => {
+      let isOver = false;
       const attempt = (work: () => void): void => {
+        if (isOver) return;
         try {
           work();
         } catch (error) {
-          request.removeAllListeners('data');
-          request.resume();
+          isOver = true;
           reject(error);
         }
       };
       request.on('data', (piece: Uint8Array) => attempt(() => reader.push(piece)));
-      request.once('end', () => attempt(() => resolve(reader.finish())));
-      request.once('close', () => reject(new GarbledFrame('the connection was cut')));
+      request.once('end', () =>
+        attempt(() => {
+          resolve(reader.finish());
+          isOver = true;
+        }),
+      );
+      request.once('close', () =>
+        attempt(() => {
+          throw new GarbledFrame('the connection was cut');
+        }),
+      );
     });
   }
 
