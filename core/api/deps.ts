@@ -41,7 +41,9 @@ export interface SharedFate {
 
 /** Whichever channel owns the stream. */
 export interface Channels {
-  /** Sequenced in the order of calls. */
+  /** For what goes on for long: whether it may start here. @throws StoreError `moved` where another process owns the channel */
+  requireHere(ref: StreamRef): void;
+  /** Sequenced in the order of calls. @throws StoreError `moved` (effect none), but not within a session */
   append(ref: StreamRef, batch: RecordBatch, conditions: AppendConditions, session?: SharedFate): Promise<AppendAck>;
   /** Resolves once an append would not have to wait; undefined: at once. */
   room(ref: StreamRef, signal?: AbortSignal): Promise<void> | undefined;

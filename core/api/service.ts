@@ -72,6 +72,7 @@ export class Service {
     const openedAt = this.streams.basinDeletions.mark;
     const info = await this.streams.resolve(target, 'append');
     const ref = streamRef(info);
+    channels.requireHere(ref);
     const encryption = this.#encryption(info, target);
     const fate: SharedFate = {};
     // Why the channel gets nothing more of this session. Not its fate: what the channel got before may still wait there, and goes on.

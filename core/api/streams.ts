@@ -9,6 +9,7 @@ import { equalData } from '../base/equal.ts';
 import { openLink, type StreamInfo, streamRef } from '../metadata/schema.ts';
 import { type PlannedStream, streamNotFound } from '../metadata/streams.ts';
 import { refused, StoreError } from '../model/errors.ts';
+import type { ChannelId } from '../model/ids.ts';
 import {
   type BasinConfig,
   type PartialStreamConfig,
@@ -186,6 +187,26 @@ export class Streams {
       if (fresh.streamId === cached.streamId && equalData(fresh.chain, cached.chain)) throw error;
       return act(fresh);
     }
+  }
+
+  /** The channel that takes the stream's appends, as far as its name is known here; undefined: there is no such stream. Nothing is created. */
+  channelOf(basin: string, name: string): ChannelId | undefined | Promise<ChannelId | undefined> {
+    const cached = this.#cache.get(basin, name, this.#deps.clock.monotonic());
+    return cached === undefined ? this.#lookUp(basin, name) : openLink(cached).channel;
+  }
+
+  /** What is known of the name may be out of date. */
+  forget(basin: string, name: string): void {
+    this.#cache.forget(basin, name);
+  }
+
+  async #lookUp(basin: string, name: string): Promise<ChannelId | undefined> {
+    const { names, clock } = this.#deps;
+    const mark = this.#cache.mark;
+    const [found, its] = await Promise.all([names.streams.find(basin, name), names.basins.get(basin)]);
+    if (found === undefined || found.deletedAt !== undefined || its === undefined || its.deletedAt !== undefined) return undefined;
+    this.#cache.put(found, mark, clock.monotonic());
+    return openLink(found).channel;
   }
 
   /** The stream of that name as the metadata store has it now; created if the basin says so. */

@@ -3,15 +3,16 @@
 import { Access } from '../api/access/access.ts';
 import { Tokens } from '../api/access/tokens.ts';
 import type { ServiceSettings } from '../api/basins.ts';
+import type { Owners } from '../api/owners.ts';
 import { Service } from '../api/service.ts';
 import { Meter } from '../api/usage/meter.ts';
 import { Channel } from '../channel/channel.ts';
 import type { Proof } from '../channel/takeover.ts';
 import { Repository } from '../metadata/repository.ts';
 import { storedBytes } from '../metadata/stored-bytes.ts';
-import type { StreamRef } from '../model/append.ts';
 import { refused, StoreError } from '../model/errors.ts';
 import type { ChannelId, ZoneId } from '../model/ids.ts';
+import type { OwnerAddress } from '../model/owner-address.ts';
 import type { StorageClass } from '../model/stream-config.ts';
 import type { Checksum } from '../ports/checksum.ts';
 import type { ChunkLogs } from '../ports/chunk-log.ts';
@@ -28,6 +29,7 @@ import { ReadBudget } from '../reader/read-budget.ts';
 import { openRead } from '../reader/read-session.ts';
 import { Background } from './background.ts';
 import type { CellConfig, ChunkStoreKind } from './config.ts';
+import { type ChannelRef, knownChannel, ownedChannel, TaskOwners } from './task-owners.ts';
 import { flushUsage, heldIn } from './usage-jobs.ts';
 import { channelOf, chunkLogsOf } from './zone-logs.ts';
 
@@ -70,7 +72,12 @@ export interface OwnedChannel {
 }
 
 /** One channel a storage class, for now. */
-function createChannels(ports: CellPorts, config: CellConfig, repository: Repository): readonly OwnedChannel[] {
+function createChannels(
+  ports: CellPorts,
+  config: CellConfig,
+  repository: Repository,
+  address: OwnerAddress | undefined,
+): readonly OwnedChannel[] {
   return ports.zones.map((zones) => {
     const id = channelOf(zones);
     const { clock, random, checksum, trace } = ports;
@@ -83,7 +90,7 @@ function createChannels(ports: CellPorts, config: CellConfig, repository: Reposi
         checksum,
         trace,
         logs,
-        metadata: repository.channel(id, config.channel.leaseMs),
+        metadata: repository.channel(id, config.channel.leaseMs, address),
         readState: (streamId) => repository.segments.readState(streamId, 'strong'),
         isNamed: ({ basin, name, streamId }) => repository.streams.isNamed(basin, name, streamId),
       },
@@ -91,13 +98,6 @@ function createChannels(ports: CellPorts, config: CellConfig, repository: Reposi
     );
     return { id, zones, storageClass: zones.storageClass, channel, logs };
   });
-}
-
-/** The channel that a stream's open link names. @throws StoreError `unavailable` when it is not here */
-function ownedChannel(channels: readonly OwnedChannel[], ref: Pick<StreamRef, 'channel'>): Channel {
-  const owned = channels.find(({ id }) => id === ref.channel);
-  if (owned === undefined) throw refused('unavailable', `channel ${ref.channel} is not served here`);
-  return owned.channel;
 }
 
 /** Where a new stream of a class goes. */
@@ -140,18 +140,25 @@ export interface CellGauges {
   readonly usage: Meter['gauges'];
 }
 
+/** What a process needs to be one of several. */
+export interface TaskSettings {
+  readonly address: OwnerAddress;
+}
+
 export interface Cell {
   readonly settings: ServiceSettings;
   readonly service: Service;
   readonly access: Access;
   readonly tokens: Tokens;
   readonly channels: readonly OwnedChannel[];
+  /** Of a process that is one of several. */
+  readonly owners?: Owners;
   readonly gauges: CellGauges;
-  /** Whether streams of the first storage class can be appended to and followed. */
+  /** Whether streams of the first storage class can be appended to and followed; of several processes each can pass on what it does not serve. */
   readonly isServing: boolean;
   /**
    * Takes every channel over, and starts the background jobs. One whose disk is full, or whose log is damaged, does not keep the
-   * others from serving.
+   * others from serving. One of several processes does not wait for its channels.
    *
    * @throws StoreError `corrupt` when no channel can be used.
    */
@@ -160,10 +167,13 @@ export interface Cell {
   close(): Promise<void>;
 }
 
-export function createCell(ports: CellPorts, config: CellConfig): Cell {
+/** @param task of a process that is one of several over the same metadata, zones and objects. */
+export function createCell(ports: CellPorts, config: CellConfig, task?: TaskSettings): Cell {
   const { clock, random, checksum, cipher, objects } = ports;
   const repository = new Repository(ports.metadata, clock, random);
-  const channels = createChannels(ports, config, repository);
+  const channels = createChannels(ports, config, repository, task?.address);
+  const owners = task === undefined ? undefined : new TaskOwners(task.address, channels, repository, clock);
+  const owned = (ref: ChannelRef) => ownedChannel(channels, owners, ref);
   const settings = { location: config.location, storageClasses: channels.map(({ storageClass }) => storageClass) };
   const meter = new Meter(clock, random, config.usage);
   const budget = new ReadBudget(clock, config.reader.allReadsBytesMax, config.reader.roomWaitMs);
@@ -179,14 +189,17 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
       place: (storageClass) => place(channels, storageClass),
       servingClass: (channel) => channels.find(({ id }) => id === channel)?.storageClass,
       channels: {
-        append: async (ref, batch, conditions, session) => ownedChannel(channels, ref).append(ref, batch, conditions, session),
-        room: (ref, signal) => ownedChannel(channels, ref).room(signal),
-        tail: async (ref) => ownedChannel(channels, ref).tail(ref),
-        updateConfig: async (ref) => ownedChannel(channels, ref).updateConfig(ref),
-        deleteStream: async (ref) => ownedChannel(channels, ref).deleteStream(ref),
+        requireHere: (ref) => void owned(ref),
+        // A session began here, and ends here.
+        append: async (ref, batch, conditions, session) =>
+          (session === undefined ? owned(ref) : knownChannel(channels, ref)).append(ref, batch, conditions, session),
+        room: (ref, signal) => knownChannel(channels, ref).room(signal),
+        tail: async (ref) => owned(ref).tail(ref),
+        updateConfig: async (ref) => owned(ref).updateConfig(ref),
+        deleteStream: async (ref) => owned(ref).deleteStream(ref),
       },
       openRead: async (ref, request, mode) => {
-        const tail = await ownedChannel(channels, ref).tail(ref);
+        const tail = await owned(ref).tail(ref);
         return openRead({ objects, repository, tail, clock, checksum, random, limits: config.reader, budget }, ref, request, mode);
       },
     },
@@ -202,13 +215,19 @@ export function createCell(ports: CellPorts, config: CellConfig): Cell {
     access,
     tokens,
     channels,
+    ...(owners === undefined ? {} : { owners }),
     get gauges() {
       return { readBytes: budget.takenBytes, usage: meter.gauges };
     },
     get isServing() {
-      return channels[0]?.channel.isReady === true;
+      return owners !== undefined || channels[0]?.channel.isReady === true;
     },
     async open(proof) {
+      if (owners !== undefined) {
+        void opened(ports, channels, proof).catch((error: unknown) => ports.trace.event('channel.halted', { message: String(error) }));
+        background.start();
+        return;
+      }
       // Channels that wait for room on a disk get it from the background.
       const late = clock.after(OPEN_MS_MAX, () => background.start());
       await opened(ports, channels, proof).finally(() => late.cancel());

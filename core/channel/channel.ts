@@ -17,7 +17,7 @@ import type { StreamTail } from '../ports/tail.ts';
 import type { OffloadHint } from './backlog.ts';
 import { ChannelTail } from './channel-tail.ts';
 import type { ChannelConfig, ChannelDeps } from './deps.ts';
-import { type ChannelGauges, gaugesOf } from './gauges.ts';
+import { type ChannelGauges, gaugesOf, offloadHintOf } from './gauges.ts';
 import { Patience } from './patience.ts';
 import { Repair } from './repair.ts';
 import type { ResidentStream } from './resident-stream.ts';
@@ -48,6 +48,11 @@ export class Channel {
 
   get isReady(): boolean {
     return this.#tenure !== undefined && this.#tenure.stopped === undefined;
+  }
+
+  /** Whether it is for this process to answer what is asked of the channel, be it that the channel is damaged. */
+  get answers(): boolean {
+    return this.#isHalted !== undefined || (this.isReady && !this.#isClosing);
   }
 
   get gauges(): ChannelGauges {
@@ -168,15 +173,7 @@ export class Channel {
   }
 
   offloadHint(): OffloadHint | undefined {
-    const tenure = this.#tenure;
-    const oldest = tenure?.backlog.oldest;
-    if (tenure === undefined || tenure.stopped !== undefined || oldest === undefined) return undefined;
-    return {
-      epoch: tenure.epoch,
-      to: tenure.commitPoint,
-      backlogBytes: tenure.backlog.backlogBytes,
-      ageMs: this.#deps.clock.monotonic() - oldest.committedAt,
-    };
+    return this.#tenure === undefined ? undefined : offloadHintOf(this.#tenure, this.#deps.clock);
   }
 
   /** Told by whoever offloads: why it cannot, or that it can. */

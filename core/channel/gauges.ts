@@ -1,5 +1,7 @@
 // What a channel holds now, by number: for whoever watches over a process, and over its bounds.
 
+import type { Clock } from '../ports/clock.ts';
+import type { OffloadHint } from './backlog.ts';
 import type { Tenure } from './tenure.ts';
 
 /** Each is 0 when the channel is at rest. Beside each what bounds it. */
@@ -30,4 +32,11 @@ export function gaugesOf(tenure: Tenure | undefined, waitingBytes: number): Chan
     zoneChunks: slowest?.chunks ?? 0,
     zoneCalls: slowest?.calls ?? 0,
   };
+}
+
+/** What waits to be offloaded; undefined: nothing, or the tenure is over. */
+export function offloadHintOf(tenure: Tenure, clock: Clock): OffloadHint | undefined {
+  const { oldest, backlogBytes } = tenure.backlog;
+  if (tenure.stopped !== undefined || oldest === undefined) return undefined;
+  return { epoch: tenure.epoch, to: tenure.commitPoint, backlogBytes, ageMs: clock.monotonic() - oldest.committedAt };
 }

@@ -7,6 +7,7 @@
 import { invariant } from '../base/invariant.ts';
 import { StoreError } from '../model/errors.ts';
 import type { ChannelId, Epoch, OwnerNonce, Position, ZoneId } from '../model/ids.ts';
+import type { OwnerAddress } from '../model/owner-address.ts';
 import type { FieldValue, Item, MetadataStore } from '../ports/metadata-store.ts';
 import { decodeChannel, encodeChannel, unclaimedChannel } from './codec.ts';
 import { difference } from './conditional.ts';
@@ -26,12 +27,14 @@ export class ChannelRegister {
   readonly channel: ChannelId;
   readonly #store: MetadataStore;
   readonly #leaseMs: number;
+  readonly #address: OwnerAddress | undefined;
 
-  /** @param leaseMs what a claim says its lease is. */
-  constructor(store: MetadataStore, channel: ChannelId, leaseMs: number) {
+  /** @param leaseMs and address: what a claim says its lease is, and where its owner is reached. */
+  constructor(store: MetadataStore, channel: ChannelId, leaseMs: number, address?: OwnerAddress) {
     this.#store = store;
     this.channel = channel;
     this.#leaseMs = leaseMs;
+    this.#address = address;
   }
 
   /** A strong read; makes the item of a new channel. */
@@ -44,15 +47,23 @@ export class ChannelRegister {
     return this.#decode(made.committed ? made.items[0] : made.current[0]);
   }
 
-  /** epoch + 1, the nonce, `recovering`; if epoch, version and lease counter are as in `seen`. */
+  /** As it was lately, perhaps: for whoever only wants to know whom to ask. Undefined: nobody has claimed it yet. */
+  async look(): Promise<ChannelState | undefined> {
+    const item = await this.#store.get(channelKey(this.channel), 'stale');
+    return item === undefined ? undefined : decodeChannel(this.channel, item);
+  }
+
+  /** epoch + 1, the nonce, `recovering`, reached at our address (M23); if epoch, version and lease counter are as in `seen`. */
   claim(seen: ChannelState, owner: OwnerNonce): Promise<ChannelState | undefined> {
+    const { address: _before, ...kept } = seen;
     const candidate: ChannelState = {
-      ...seen,
+      ...kept,
       version: seen.version + 1,
       epoch: (seen.epoch + 1) as Epoch,
       owner,
       leaseMs: this.#leaseMs,
       state: 'recovering',
+      ...(this.#address === undefined ? {} : { address: this.#address }),
     };
     const watched = { epoch: seen.epoch, leaseCounter: seen.leaseCounter };
     return this.#change(seen, candidate, 'claim', (now) => now.owner === owner, watched);

@@ -258,7 +258,7 @@ export function decodeObject(key: string, item: Item): ObjectInfo {
 }
 
 export function encodeChannel(state: ChannelState): Fields {
-  const { pending } = state;
+  const { pending, address } = state;
   return present({
     version: state.version,
     epoch: state.epoch,
@@ -270,12 +270,14 @@ export function encodeChannel(state: ChannelState): Fields {
       present({ epoch: log.epoch, base: log.base, end: log.end, sealedAt: log.sealedAt, zones: [...log.zones] }),
     ),
     pending: pending && { object: pending.object, epoch: pending.epoch, from: pending.from, to: pending.to },
+    address: address && present({ peer: address.peer, edge: address.edge }),
   });
 }
 
 export function decodeChannel(channel: ChannelState['channel'], item: Item): ChannelState {
   return decode(item, (fields) => {
     const pending = fields.optionalObject('pending');
+    const address = fields.optionalObject('address');
     return {
       channel,
       version: fields.count('version'),
@@ -286,6 +288,7 @@ export function decodeChannel(channel: ChannelState['channel'], item: Item): Cha
       state: fields.oneOf('state', PHASES),
       logs: fields.objects('logs').map(decodeLog),
       ...optional('pending', pending && decodePending(pending)),
+      ...optional('address', address && { peer: address.text('peer'), ...optional('edge', address.optionalText('edge')) }),
     };
   });
 }

@@ -1,6 +1,7 @@
 // The metadata store as the rest of the cell uses it: typed, and checked by transitions.ts on every write.
 
 import type { ChannelId } from '../model/ids.ts';
+import type { OwnerAddress } from '../model/owner-address.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { MetadataStore } from '../ports/metadata-store.ts';
 import type { Random } from '../ports/random.ts';
@@ -34,8 +35,8 @@ export class Repository {
     this.segments = new SegmentIndex(store, clock);
   }
 
-  /** The item M of one channel. */
-  channel(channel: ChannelId, leaseMs: number): ChannelRegister {
-    return new ChannelRegister(this.#store, channel, leaseMs);
+  /** The item M of one channel. @param address where its owner is reached, if we claim it. */
+  channel(channel: ChannelId, leaseMs: number, address?: OwnerAddress): ChannelRegister {
+    return new ChannelRegister(this.#store, channel, leaseMs, address);
   }
 }

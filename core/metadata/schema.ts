@@ -32,6 +32,7 @@
 import { invariant } from '../base/invariant.ts';
 import type { StreamRef } from '../model/append.ts';
 import type { ChannelId, Epoch, OwnerNonce, Position, SeqNum, StreamId, StreamletNumber, Timestamp, ZoneId } from '../model/ids.ts';
+import type { OwnerAddress } from '../model/owner-address.ts';
 import type { BasinConfig, StreamCipher, StreamConfig } from '../model/stream-config.ts';
 import type { Fields, Key } from '../ports/metadata-store.ts';
 
@@ -193,6 +194,8 @@ export interface ChannelState {
   /** Oldest first; only the last may be open. */
   readonly logs: readonly ChannelLog[];
   readonly pending?: PendingOffload;
+  /** Where the owner that made the epoch is reached; absent: it is not, or is of a version that does not say. */
+  readonly address?: OwnerAddress;
 }
 
 /** A job of functions: who runs it now, and where the next run goes on. */

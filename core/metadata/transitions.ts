@@ -15,6 +15,7 @@
 //   M10  A row is unlinked only when it lies below the trim point, or is replaced by one over the same range.
 //   M12  A name keeps its stream id, its creation, its cipher and its earlier links; its deletion is never withdrawn, and each
 //        change of its configuration has a number of its own.
+//   M23  M's address is that of the owner that made the epoch: a claim sets or drops it, and nothing else changes it.
 
 import { equalData } from '../base/equal.ts';
 import { invariant, unreachable } from '../base/invariant.ts';
@@ -51,6 +52,8 @@ function checkEpoch(current: ChannelState, candidate: ChannelState, move: Channe
   invariant(candidate.epoch === current.epoch, 'M2: only a claim changes the epoch');
   invariant(candidate.owner === current.owner, 'M2: only a claim changes the owner');
   invariant(candidate.leaseMs === current.leaseMs, 'M2: only a claim changes the lease');
+  const isSameAddress = candidate.address?.peer === current.address?.peer && candidate.address?.edge === current.address?.edge;
+  invariant(isSameAddress, 'M23: only a claim changes where the owner is reached');
   checkPhase(current, candidate, move);
 }
 

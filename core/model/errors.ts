@@ -2,7 +2,7 @@
 //
 // Log where an error is handled, never where it is passed on. A broken program throws InvariantError instead.
 
-import type { SeqNum, StreamPosition } from './ids.ts';
+import type { ChannelId, SeqNum, StreamPosition } from './ids.ts';
 
 /** The closed list of codes. api/http maps each to a status; a new one does not compile until it has one. */
 export type ErrorCode =
@@ -44,6 +44,9 @@ export type ErrorCode =
   | 'storage'
   | 'corrupt'
   | 'unavailable'
+  // Another process owns the stream's channel; nobody does, as far as is known.
+  | 'moved'
+  | 'unowned'
   | 'draining'
   | 'other';
 
@@ -54,7 +57,8 @@ export type Effect = 'none' | 'unknown';
 export type ErrorDetail =
   | { readonly kind: 'seq_num_mismatch'; readonly tail: SeqNum }
   | { readonly kind: 'fencing_token_mismatch'; readonly token: string }
-  | { readonly kind: 'range_not_satisfiable'; readonly tail: StreamPosition };
+  | { readonly kind: 'range_not_satisfiable'; readonly tail: StreamPosition }
+  | { readonly kind: 'moved'; readonly channel: ChannelId };
 
 export class StoreError extends Error {
   override readonly name = 'StoreError';

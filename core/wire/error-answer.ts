@@ -56,6 +56,8 @@ export const ANSWERS = {
   storage: { ...STORAGE, ifUnknown: STORAGE },
   corrupt: { ...STORAGE, ifUnknown: STORAGE },
   unavailable: { code: 'unavailable', status: 503 },
+  moved: { code: 'moved', status: 421 },
+  unowned: { code: 'unavailable', status: 503, retryAfterMs: 500 },
   draining: { code: 'server_draining', status: 503 },
   other: { code: 'other', status: 500, ifUnknown: { code: 'other', status: 500 } },
 } as const satisfies Record<ErrorCode, Entry>;
@@ -88,6 +90,7 @@ function detailBody({ detail }: StoreError): string | undefined {
       return JSON.stringify({ fencing_token_mismatch: detail.token });
     case 'range_not_satisfiable':
       return `{"tail":{"seq_num":${detail.tail.seqNum},"timestamp":${detail.tail.timestamp}}}`;
+    case 'moved':
     case undefined:
       return undefined;
   }

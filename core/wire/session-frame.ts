@@ -15,7 +15,7 @@ import type { ErrorAnswer } from './error-answer.ts';
 /** Length and flags: what encoders leave free in front of a payload. */
 export const FRAME_HEAD_BYTES = 4;
 const TERMINAL = 0x80;
-const RECONNECT = 0x10;
+export const RECONNECT = 0x10;
 const COMPRESSION_FLAGS: Readonly<Record<Encoding, number>> = { zstd: 0x20, gzip: 0x40 };
 const COMPRESSION_MASK = 0x60;
 const PAYLOAD_BYTES_MAX = SESSION_FRAME_BYTES_MAX - 1;

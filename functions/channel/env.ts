@@ -1,5 +1,7 @@
 // The settings of a channel task, from the environment. A bad one ends the process with what it must be.
 
+import { networkInterfaces } from 'node:os';
+import type { OwnerAddress } from '#core/model/owner-address.ts';
 import { needed, readStorageEnv, type StorageEnv, type Variables } from '#functions/aws/env.ts';
 import { type LocalEnv, readEnv, SettingError } from '#functions/local/env.ts';
 
@@ -8,6 +10,10 @@ export interface ChannelEnv extends Omit<LocalEnv, 'dataDir'>, StorageEnv {
   readonly signingSecret: string | undefined;
   /** Where functions are told what to offload. Undefined: the task does its upkeep by itself. */
   readonly offloadQueueUrl: string | undefined;
+  /** Where other tasks reach this one; undefined: where it listens. */
+  readonly peerUrl: string | undefined;
+  /** Where anybody does; undefined: only through other tasks. */
+  readonly edgeUrl: string | undefined;
 }
 
 const SECRET_CHARS_MIN = 32;
@@ -36,6 +42,8 @@ export function readChannelEnv(variables: Variables): ChannelEnv {
     config: { ...common.config, upkeep, everyMs: { ...common.config.everyMs, ...EVERY_MS } },
     signingSecret,
     offloadQueueUrl,
+    peerUrl: baseUrl(variables, 'MILLRACE_PEER_URL'),
+    edgeUrl: baseUrl(variables, 'MILLRACE_EDGE_URL'),
   };
 }
 
@@ -53,4 +61,29 @@ function queueUrl(variables: Variables): string | undefined {
     throw new SettingError(`MILLRACE_JOBS is "${jobs}"; it must be "task" (which does its upkeep by itself) or "functions"`);
   }
   return needed(variables, 'MILLRACE_OFFLOAD_QUEUE_URL', QUEUE_URL, 'the URL of a queue of SQS, where MILLRACE_JOBS is "functions"');
+}
+
+/** Where this task is reached. Without a setting: where it listens, and of a task that listens on every address, the first that others may reach. */
+export function ownAddress({ peerUrl, edgeUrl, host, tls }: ChannelEnv, port: number): OwnerAddress {
+  const reached = isAnyAddress(host) ? (outerAddress() ?? host) : host;
+  const name = reached.includes(':') ? `[${reached}]` : reached;
+  const peer = peerUrl ?? `${tls === undefined ? 'http' : 'https'}://${name}:${port}`;
+  return { peer, ...(edgeUrl === undefined ? {} : { edge: edgeUrl }) };
+}
+
+function isAnyAddress(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
+function outerAddress(): string | undefined {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.find(({ internal, family }) => !internal && family === 'IPv4')?.address;
+}
+
+function baseUrl(variables: Variables, name: string): string | undefined {
+  const value = variables[name];
+  if (value === undefined || value === '') return undefined;
+  const bare = value.replace(/\/$/, '');
+  if (/^https?:\/\/[^/?#\s@]+$/.test(bare) && URL.canParse(bare)) return bare;
+  throw new SettingError(`${name} is "${value}"; it must be a URL without a path, such as http://10.0.1.7:8080`);
 }

@@ -2,7 +2,7 @@
 
 import { serve } from '#functions/local/serve.ts';
 import { type Port, takePort } from '#functions/local/succession.ts';
-import { type ChannelEnv, readChannelEnv } from './env.ts';
+import { type ChannelEnv, ownAddress, readChannelEnv } from './env.ts';
 import { openChannelStorage } from './storage.ts';
 
 await serve<ChannelEnv, Port>({
@@ -10,4 +10,5 @@ await serve<ChannelEnv, Port>({
   takePlace: takePort,
   openStorage: (env, _, trace) => openChannelStorage(env, trace),
   proof: 'lease',
+  task: (env, place) => ({ address: ownAddress(env, place.port) }),
 });

@@ -1,12 +1,13 @@
 // Serves a cell over HTTP until SIGTERM: what every host that takes clients does with its settings and its storage.
 
 import { flushCompileCache } from 'node:module';
+import { createChannelPeers } from '#core/adapters/node/channel-peer.ts';
 import { createHttpServer, type HttpServer } from '#core/adapters/node/http-server.ts';
 import { createProcessTrace, type ProcessTrace } from '#core/adapters/node/process-trace.ts';
 import { systemClock } from '#core/adapters/node/system-clock.ts';
 import { zlibCodec } from '#core/adapters/node/zlib-codec.ts';
 import { createHttpHandler, type HttpHandler, type Served } from '#core/api/http/handler.ts';
-import { type Cell, type CellPorts, createCell, type OwnedChannel, type Proof } from '#core/cell/cell.ts';
+import { type Cell, type CellPorts, createCell, type OwnedChannel, type Proof, type TaskSettings } from '#core/cell/cell.ts';
 import { keepCertificate, loadCertificate } from './certificate.ts';
 import { banner, exitWith, tellRootToken } from './console.ts';
 import type { LocalEnv } from './env.ts';
@@ -43,6 +44,8 @@ export interface Host<Env extends ServingEnv, Place extends Port> {
   openStorage(env: Env, place: Place, trace: ProcessTrace): Promise<HostStorage>;
   /** What shows that nobody else owns a channel. */
   readonly proof: Proof;
+  /** Of a process that is one of several; absent: it is the only one. */
+  readonly task?: (env: Env, place: Place) => TaskSettings;
 }
 
 export type ServingEnv = Pick<LocalEnv, 'port' | 'host' | 'config' | 'basinSuffixes' | 'tls'>;
@@ -57,14 +60,17 @@ async function open<Env extends ServingEnv, Place extends Port>({
   takePlace,
   openStorage,
   proof,
+  task,
 }: Host<Env, Place>): Promise<void> {
   const env = readEnv();
   const { host, config, basinSuffixes, tls } = env;
   const certificate = tls === undefined ? undefined : await loadCertificate(tls);
   let cell: Cell | undefined;
   const served = Promise.withResolvers<Served>();
+  const peers = task === undefined ? undefined : createChannelPeers();
   const handler = createHttpHandler({
     served: served.promise,
+    ...(peers === undefined ? {} : { peers }),
     basinSuffixes,
     clock: systemClock,
     codec: zlibCodec,
@@ -82,7 +88,7 @@ async function open<Env extends ServingEnv, Place extends Port>({
   const place = await takePlace(env, server);
   const storage = await openStorage(env, place, trace);
   if (storage.newRootToken !== undefined) tellRootToken(storage.newRootToken);
-  cell = createCell(storage.ports, config);
+  cell = createCell(storage.ports, config, task?.(env, place));
   gaugeCell(trace, cell);
   let isUp = true;
   const isStillUp = (): boolean => isUp;
@@ -94,6 +100,7 @@ async function open<Env extends ServingEnv, Place extends Port>({
     // The next process waits for this.
     const closed = cell?.close().then(() => storage.close());
     await Promise.all([closed, flush(server)]);
+    peers?.close();
     process.exit(0);
   };
   await cell.open(proof);

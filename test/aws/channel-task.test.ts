@@ -69,7 +69,8 @@ describe.skipIf(isMissing(missingDynamo(), missingMoto()))('a channel task', () 
     const heir = await startServer({ command: COMMAND, env, readyTimeoutMs: 60_000 });
     await task.dispose();
     task = heir;
-    expect(await bodies(task, 'taken-over')).toEqual(expected(5));
+    // It serves at once, and has the channel once the lease has run out.
+    await expect.poll(() => bodies(task, 'taken-over').catch(String), { timeout: 30_000 }).toEqual(expected(5));
     await append(clientOf(task).basin(BASIN).stream('taken-over'), 5, 5);
     await task.stop();
     const stopped = performance.now();

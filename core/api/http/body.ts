@@ -55,9 +55,16 @@ export class BodyBudget {
     return this.#bytes;
   }
 
+  /** @throws StoreError `throttled` */
   take(bytes: number): void {
-    if (this.#bytes + bytes > this.#bytesMax) throw refused('throttled', 'too many large requests at once; try again later');
+    if (!this.tryTake(bytes)) throw refused('throttled', 'too many large requests at once; try again later');
+  }
+
+  /** False where there is not as much left. */
+  tryTake(bytes: number): boolean {
+    if (this.#bytes + bytes > this.#bytesMax) return false;
     this.#bytes += bytes;
+    return true;
   }
 
   give(bytes: number): void {

@@ -50,6 +50,8 @@ export class Exchange {
   /** Behind the question mark. */
   readonly query: string;
   readonly headers: IncomingHttpHeaders;
+  /** The host that the client asked, with its port. */
+  readonly host: string | undefined;
   /** What the host that the client asked says of the basin. */
   readonly hostBasin: string | undefined;
   readonly #request: IncomingMessage | undefined;
@@ -57,6 +59,7 @@ export class Exchange {
   readonly #stream: ServerHttp2Stream | undefined;
   readonly #gone = new AbortController();
   readonly #readMs: number;
+  #added: OutgoingHttpHeaders | undefined;
   #hasHead = false;
   #isEnded = false;
 
@@ -69,7 +72,8 @@ export class Exchange {
     this.path = queryAt < 0 ? url : url.slice(0, queryAt);
     this.query = queryAt < 0 ? '' : url.slice(queryAt + 1);
     this.headers = request.headers;
-    this.hostBasin = basinOfHost(authority ?? (request.headers[':authority'] as string | undefined) ?? request.headers.host);
+    this.host = authority ?? (request.headers[':authority'] as string | undefined) ?? request.headers.host;
+    this.hostBasin = basinOfHost(this.host);
     if ('stream' in request) {
       this.#stream = (request as Http2ServerRequest).stream as ServerHttp2Stream;
       request.on('error', ignore);
@@ -98,10 +102,16 @@ export class Exchange {
     return this.#hasHead;
   }
 
+  /** Headers of the answer, whatever it will be. */
+  addHeaders(headers: OutgoingHttpHeaders): void {
+    this.#added = { ...this.#added, ...headers };
+  }
+
   /** Sends the head at once, before any of the body exists. */
-  head(status: number, headers: OutgoingHttpHeaders): void {
+  head(status: number, given: OutgoingHttpHeaders): void {
     if (this.#hasHead || this.#gone.signal.aborted) return;
     this.#hasHead = true;
+    const headers = this.#added === undefined ? given : { ...given, ...this.#added };
     if (this.#stream !== undefined) {
       if (!this.#stream.destroyed && !this.#stream.closed) this.#stream.respond({ ...headers, ':status': status });
       return;
@@ -137,7 +147,8 @@ export class Exchange {
   }
 
   /** The whole answer in one write. */
-  answer(status: number, headers: OutgoingHttpHeaders, body: Uint8Array): void {
+  answer(status: number, given: OutgoingHttpHeaders, body: Uint8Array): void {
+    const headers = this.#added === undefined ? given : { ...given, ...this.#added };
     const sized = status === 204 ? headers : { ...headers, 'content-length': body.length };
     const bytes = this.method === 'HEAD' || body.length === 0 ? undefined : body;
     if (this.#stream !== undefined) this.head(status, sized);

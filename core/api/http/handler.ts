@@ -9,6 +9,7 @@
 import { RegExpRouter } from 'hono/router/reg-exp-router';
 import { refused, type StoreError } from '../../model/errors.ts';
 import { authorizeCommands, type Principal, ROOT } from '../../model/principal.ts';
+import type { ChannelPeers } from '../../ports/channel-peer.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Codec } from '../../ports/codec.ts';
 import { type BasinOfHost, basinHosts } from '../../wire/basin-host.ts';
@@ -18,6 +19,7 @@ import { parseEventId } from '../../wire/sse.ts';
 import type { Access } from '../access/access.ts';
 import type { Tokens } from '../access/tokens.ts';
 import type { ServiceSettings } from '../basins.ts';
+import type { Owners } from '../owners.ts';
 import type { Service } from '../service.ts';
 import { Admission } from './admission.ts';
 import { serveAppendSession } from './append-session.ts';
@@ -27,6 +29,7 @@ import { Draining } from './draining.ts';
 import { Exchange, type NodeRequest, type NodeResponse } from './exchange.ts';
 import { authorizeRoute, knownFailure, type Named, streamTarget } from './names-in.ts';
 import { openApi } from './openapi.ts';
+import { type OwnedRequest, Passing, tellNotServed } from './owned-request.ts';
 import { HTTP_PATIENCE, type HttpPatience } from './patience.ts';
 import { eventEncoder, frameEncoder, serveReadSession } from './read-sessions.ts';
 import { header, mediaType, parseQuery, parseRead, requestFormat } from './request.ts';
@@ -42,6 +45,8 @@ export interface Served {
   readonly access: Access;
   readonly tokens: Tokens;
   readonly settings: ServiceSettings;
+  /** Absent where one process serves every channel. */
+  readonly owners?: Owners;
 }
 
 export interface HttpHandlerDeps {
@@ -49,11 +54,13 @@ export interface HttpHandlerDeps {
   readonly served: Promise<Served>;
   readonly clock: Clock;
   readonly codec: Codec;
+  /** How other processes are reached; without it nothing is passed on. */
+  readonly peers?: ChannelPeers;
   /** Asked once requests are served. */
   readonly readiness: () => Readiness;
   /** Prometheus text. */
   readonly metrics: () => string | Promise<string>;
-  /** Called once for each request: the route's pattern, `session`, or `none`; seconds from its head to its answer, or a session's end. */
+  /** Called once for each request: the route's pattern, `session`, `passed on`, or `none`; seconds from its head to its answer, or a session's end. */
   readonly observe?: (method: string, route: string, status: number, seconds: number) => void;
   /** Host names below which each basin has one of its own; default none. */
   readonly basinSuffixes?: readonly string[];
@@ -73,6 +80,9 @@ export interface HttpHandler {
    */
   drain(graceMs: number): Promise<void>;
 }
+
+/** What a request was, and its status. */
+type Outcome = readonly [name: string, status: number];
 
 const CORS: AnswerHeaders = {
   'access-control-allow-origin': '*',
@@ -105,6 +115,7 @@ class Handler implements HttpHandler {
   readonly #draining = new Draining();
   readonly #admission: Admission<Served>;
   readonly #bodies: Bodies;
+  readonly #passing: Passing | undefined;
   readonly #shared = new SharedEncodings();
   readonly #open = new Map<Promise<void>, Exchange>();
 
@@ -113,6 +124,7 @@ class Handler implements HttpHandler {
     this.#patience = deps.patience ?? HTTP_PATIENCE;
     this.#basinOfHost = basinHosts(deps.basinSuffixes ?? []);
     this.#bodies = new Bodies(this.#patience, this.#draining);
+    this.#passing = deps.peers === undefined ? undefined : new Passing(deps.peers, deps.clock, this.#draining);
     this.#admission = new Admission(deps.served, deps.clock, this.#draining);
     for (const route of ROUTES) {
       this.#router.add(route.method, route.path, route);
@@ -179,8 +191,7 @@ class Handler implements HttpHandler {
       principal = await served.access.authenticate(exchange.headers.authorization);
       const named: Named = { exchange, principal, segments: exchange.path.slice(1).split('/') };
       authorizeRoute(route.access, named);
-      if (await this.#serveSession(served, named, route)) return observe('session', 200);
-      observe(route.path, await this.#serveUnary(served, named, route));
+      observe(...(await this.#serveNamed(served, named, route)));
     } catch (error) {
       observe(route?.path ?? 'none', errorAnswer(error).status);
       throw knownFailure(principal, error);
@@ -205,7 +216,27 @@ class Handler implements HttpHandler {
     return found.flatMap(([method]) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
   }
 
-  async #serveUnary({ service, settings, tokens, access }: Served, named: Named, route: Route): Promise<number> {
+  /** What is told of it: a name, and its status. */
+  async #serveNamed(served: Served, named: Named, route: Route): Promise<Outcome> {
+    const { owners, service } = served;
+    const owned = owners === undefined ? undefined : this.#passing?.request(owners, service, named, route.name);
+    const elsewhere = await owned?.passedOn();
+    if (elsewhere !== undefined) return ['passed on', elsewhere];
+    try {
+      if (await this.#serveSession(served, named, route)) return ['session', 200];
+      return await this.#serveUnary(served, named, route, owned);
+    } catch (error) {
+      if (owned === undefined) throw error;
+      return ['passed on', await owned.passedLate(error)];
+    }
+  }
+
+  async #serveUnary(
+    { service, settings, tokens, access }: Served,
+    named: Named,
+    route: Route,
+    owned: OwnedRequest | undefined,
+  ): Promise<Outcome> {
     const { exchange } = named;
     const call = (body: Uint8Array): Call => ({
       ...named,
@@ -217,12 +248,15 @@ class Handler implements HttpHandler {
       query: parseQuery(exchange.query),
       body,
     });
-    const answer = route.hasBody
-      ? await withBody(exchange, this.#bodies, (body) => route.handle(call(body)))
-      : await route.handle(call(NOTHING));
+    const handle = (body: Uint8Array): Promise<Answer | number> => {
+      const handled = route.handle(call(body));
+      return owned === undefined ? handled : handled.catch((error: unknown) => owned.passedLate(error, body));
+    };
+    const answer = route.hasBody ? await withBody(exchange, this.#bodies, handle) : await route.handle(call(NOTHING));
+    if (typeof answer === 'number') return ['passed on', answer];
     if (route.method === 'GET' && answer.body !== undefined) holdAnswer(exchange, this.#bodies, answer.body);
     await this.#answer(exchange, answer);
-    return answer.status;
+    return [route.path, answer.status];
   }
 
   async #answer(exchange: Exchange, { status, contentType, body, headers }: Answer): Promise<void> {
@@ -311,6 +345,7 @@ class Handler implements HttpHandler {
   }
 
   #answerError(exchange: Exchange, error: unknown): void {
+    tellNotServed({ exchange }, error);
     const { status, body, retryAfterMs } = errorAnswer(error);
     if (status >= 500 && !(error instanceof Error && error.name === 'StoreError')) this.#deps.report?.(error, requestId(exchange));
     if (exchange.hasHead) {

@@ -90,6 +90,7 @@ export class FakeStore {
 
   get channels(): Channels {
     return {
+      requireHere: () => undefined,
       append: (ref, batch, conditions, session) => this.#append(ref, batch, conditions, session),
       room: () => this.noRoom,
       tail: async (ref) => this.#tail(ref),

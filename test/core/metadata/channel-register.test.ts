@@ -2,6 +2,7 @@ import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import type { ChannelRegister } from '#core/metadata/channel-register.ts';
 import type { ChannelState } from '#core/metadata/schema.ts';
+import { checkChannel } from '#core/metadata/transitions.ts';
 import { StoreError } from '#core/model/errors.ts';
 import { type Epoch, position, zoneId } from '#core/model/ids.ts';
 import { beforeNextCommit, CHANNEL, loseAnswers, nonce, type World, world } from './support.ts';
@@ -45,6 +46,23 @@ describe('ChannelRegister', () => {
     const claimed = definite(await register.claim(first, nonce(2)));
     expect(claimed).toMatchObject({ epoch: 2, owner: nonce(2), state: 'recovering', version: first.version + 1, leaseMs: 5_000 });
     expect(claimed.logs).toEqual(first.logs);
+  });
+
+  test('M23: the address in M is that of whoever claimed it last, also of one that has none, and nothing else changes it', async () => {
+    const { repository } = world();
+    const address = { peer: 'http://10.0.0.1:8080', edge: 'https://edge.example' };
+    const named = repository.channel(CHANNEL, 5_000, address);
+    const first = await published(named);
+    expect(first.address).toEqual(address);
+    expect(await named.look()).toEqual(first);
+    const renewed = definite(await named.renew(first));
+    const offloading = definite(await named.nameOffload(renewed, offload(first, 0, 2)));
+    expect(definite(await named.finishOffload(offloading)).address).toEqual(address);
+    expect(definite(await named.release(first)).address).toEqual(address);
+    const unnamed = repository.channel(CHANNEL, 5_000);
+    expect((await published(unnamed, 2)).address).toBeUndefined();
+    const seen = await unnamed.read();
+    expect(() => checkChannel(seen, { ...seen, version: seen.version + 1, address }, 'bump')).toThrow('M23');
   });
 
   test('M2: of two that saw the same, one claims', async () => {
