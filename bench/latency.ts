@@ -18,7 +18,11 @@ interface Load {
 }
 
 /** `clients` loops, each one request at a time; client c uses streams c, c + clients, c + 2 × clients, … */
-async function closedLoop(clients: number, streams: number, append: (client: number, stream: number) => Promise<unknown>): Promise<Load> {
+export async function closedLoop(
+  clients: number,
+  streams: number,
+  append: (client: number, stream: number) => Promise<unknown>,
+): Promise<Load> {
   const latencies: number[] = [];
   const begin = performance.now();
   const measureFrom = begin + WARM_UP_MS;
@@ -35,7 +39,7 @@ async function closedLoop(clients: number, streams: number, append: (client: num
   return { latencies, perSecond: latencies.length / (RUN_MS / 1_000) };
 }
 
-function addLoad(report: Report, name: string, load: Load): void {
+export function addLoad(report: Report, name: string, load: Load): void {
   report.addLatencies(name, load.latencies);
   report.add(`${name} rate`, load.perSecond, 'appends/s');
 }

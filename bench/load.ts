@@ -113,8 +113,8 @@ export async function createBenchBasin(client: UnaryClient): Promise<void> {
   await client.call('POST', '/basins', Buffer.from(JSON.stringify(body)));
 }
 
-export async function createStream(client: UnaryClient, stream: string): Promise<void> {
-  await client.call('POST', '/streams', Buffer.from(JSON.stringify({ stream })));
+export async function createStream(client: UnaryClient, stream: string, config: object = {}): Promise<void> {
+  await client.call('POST', '/streams', Buffer.from(JSON.stringify({ stream, config })));
 }
 
 export async function inParallel(count: number, width: number, run: (at: number) => Promise<void>): Promise<void> {

@@ -1,4 +1,4 @@
-// npm run bench -- append|read|latency|encryption|idle|all [--json] [--streams N] [--dir FOLDER]: the real process, measured from outside.
+// npm run bench -- append|read|latency|encryption|native|idle|all [--json] [--streams N] [--dir FOLDER]: the real process, measured from outside.
 
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -10,20 +10,22 @@ import { benchEncryption } from './encryption.ts';
 import { benchIdle } from './idle.ts';
 import { benchLatency } from './latency.ts';
 import { createBenchBasin, UnaryClient } from './load.ts';
+import { benchNative } from './native.ts';
 import { benchRead } from './read.ts';
 import { Report } from './report.ts';
 
-const USAGE = `usage: npm run bench -- append|read|latency|encryption|idle|all [--json] [--streams N] [--dir FOLDER]
+const USAGE = `usage: npm run bench -- append|read|latency|encryption|native|idle|all [--json] [--streams N] [--dir FOLDER]
 
   append      one session at 128 B, 1 KiB and 8 KiB records
   read        catch-up read after a restart, from segments
   latency     unary and session appends, 1 and 64 clients, 1 and 1,000 streams; tailing end to end
   encryption  appends and reads of one session, plain and with each cipher
+  native      appends through three chunk servers, beside the embedded zones
   idle        resident memory a stream, --streams of them (default 300,000)
   all         append, read, latency and encryption
   --dir       where data folders go (default .millrace: measure the disk that you will use)`;
 
-const BENCHES = ['append', 'read', 'latency', 'encryption', 'idle', 'all'] as const;
+const BENCHES = ['append', 'read', 'latency', 'encryption', 'native', 'idle', 'all'] as const;
 type Bench = (typeof BENCHES)[number];
 
 interface Options {
@@ -55,10 +57,11 @@ async function run(options: Options): Promise<void> {
   const report = new Report(options.isJson);
   await mkdir(options.dir, { recursive: true });
   const folder = await mkdtemp(path.join(options.dir, 'bench-'));
-  const wants = (bench: Bench): boolean => options.bench === bench || (options.bench === 'all' && bench !== 'idle');
+  const wants = (bench: Bench): boolean => options.bench === bench || (options.bench === 'all' && bench !== 'idle' && bench !== 'native');
   try {
     if (wants('idle')) await benchIdle(path.join(folder, 'data'), options.streams, report);
-    if (options.bench === 'idle') return;
+    if (wants('native')) await benchNative(folder, report);
+    if (options.bench === 'idle' || options.bench === 'native') return;
 
     let ceiling = Number.NaN;
     if (wants('append') || wants('read')) {

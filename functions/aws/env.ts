@@ -59,7 +59,7 @@ function expressBuckets(list: string | undefined): readonly string[] {
 }
 
 /** The zones of storage class `native`, with the secret that their chunk servers take. */
-function nativeZones(variables: Variables): readonly NativeZone[] {
+export function nativeZones(variables: Variables): readonly NativeZone[] {
   const list = variables['MILLRACE_NATIVE_ZONES'];
   if (list === undefined || list === '') return [];
   const urls = list.split(',').map((part) => originOf(part.trim()));

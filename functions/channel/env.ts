@@ -25,26 +25,31 @@ const EVERY_MS = { gc: 2_000, delete: 2_000, trim: 20_000, compact: 20_000, meas
 /** @throws SettingError naming the variable, and what it must be */
 export function readChannelEnv(variables: Variables): ChannelEnv {
   const { dataDir: _unused, ...common } = readEnv({ MILLRACE_AUTH: 'required', ...variables });
-  const signingSecret = variables['MILLRACE_SIGNING_SECRET'];
-  if (common.config.access.mode === 'required') {
-    for (const [name, value] of Object.entries({ MILLRACE_SIGNING_SECRET: signingSecret, MILLRACE_ROOT_TOKEN: common.rootToken })) {
-      if (!value) throw new SettingError(`${name} is missing; it is needed where access is checked (MILLRACE_AUTH is "required")`);
-    }
-  }
-  if (signingSecret !== undefined && signingSecret.length < SECRET_CHARS_MIN) {
-    throw new SettingError(`MILLRACE_SIGNING_SECRET must be at least ${SECRET_CHARS_MIN} characters that nobody can guess`);
-  }
   const offloadQueueUrl = queueUrl(variables);
   const upkeep = offloadQueueUrl === undefined ? 'here' : 'elsewhere';
   return {
     ...common,
     ...readStorageEnv(variables),
     config: { ...common.config, upkeep, everyMs: { ...common.config.everyMs, ...EVERY_MS } },
-    signingSecret,
+    signingSecret: signingSecret(variables, common),
     offloadQueueUrl,
     peerUrl: baseUrl(variables, 'MILLRACE_PEER_URL'),
     edgeUrl: baseUrl(variables, 'MILLRACE_EDGE_URL'),
   };
+}
+
+/** What the key that signs access tokens is derived from; undefined where access is not checked. @throws SettingError */
+export function signingSecret(variables: Variables, { config, rootToken }: Pick<LocalEnv, 'config' | 'rootToken'>): string | undefined {
+  const secret = variables['MILLRACE_SIGNING_SECRET'];
+  if (config.access.mode === 'required') {
+    for (const [name, value] of Object.entries({ MILLRACE_SIGNING_SECRET: secret, MILLRACE_ROOT_TOKEN: rootToken })) {
+      if (!value) throw new SettingError(`${name} is missing; it is needed where access is checked (MILLRACE_AUTH is "required")`);
+    }
+  }
+  if (secret !== undefined && secret.length < SECRET_CHARS_MIN) {
+    throw new SettingError(`MILLRACE_SIGNING_SECRET must be at least ${SECRET_CHARS_MIN} characters that nobody can guess`);
+  }
+  return secret;
 }
 
 /** Where functions do the jobs, what tells them what to offload. */
@@ -64,7 +69,8 @@ function queueUrl(variables: Variables): string | undefined {
 }
 
 /** Where this task is reached. Without a setting: where it listens, and of a task that listens on every address, the first that others may reach. */
-export function ownAddress({ peerUrl, edgeUrl, host, tls }: ChannelEnv, port: number): OwnerAddress {
+export function ownAddress(env: Pick<ChannelEnv, 'peerUrl' | 'edgeUrl' | 'host' | 'tls'>, port: number): OwnerAddress {
+  const { peerUrl, edgeUrl, host, tls } = env;
   const reached = isAnyAddress(host) ? (outerAddress() ?? host) : host;
   const name = reached.includes(':') ? `[${reached}]` : reached;
   const peer = peerUrl ?? `${tls === undefined ? 'http' : 'https'}://${name}:${port}`;

@@ -1,6 +1,6 @@
 // Serves stores to other processes until SIGTERM: what a chunk server and the stores of a development cluster do alike.
 
-import { CallServer, type CallService } from '#core/adapters/node/calls/call-server.ts';
+import { CallServer, type CallServerLimits, type CallService } from '#core/adapters/node/calls/call-server.ts';
 import { createHttpServer } from '#core/adapters/node/http-server.ts';
 import { createProcessTrace, type ProcessTrace } from '#core/adapters/node/process-trace.ts';
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
@@ -25,6 +25,7 @@ export interface OpenedService {
 export interface CallHost<Env extends CallHostEnv> {
   /** @throws SettingError */
   readEnv(): Env;
+  readonly limits?: Partial<CallServerLimits>;
   /** Opens what lies in the data folder, which is this process's alone. @throws StoreError */
   open(env: Env, trace: ProcessTrace): Promise<OpenedService>;
 }
@@ -53,6 +54,7 @@ async function open<Env extends CallHostEnv>(host: CallHost<Env>, trace: Process
     isReady: () => opened !== undefined,
     metrics: () => trace.metrics(),
     report: (error) => trace.log.error({ event: 'server.error', err: error }),
+    ...(host.limits === undefined ? {} : { limits: host.limits }),
   });
   trace.gauge('millrace_calls', 'Calls that are not answered to their end', {}, () => calls.callsCount);
   trace.gauge('millrace_call_bytes', 'Bytes of bodies and answers in memory', {}, () => calls.bytesCount);

@@ -73,7 +73,8 @@ export class CallClient {
   readonly url: string;
   readonly #options: CallClientOptions;
   readonly #mac: CallMac;
-  #session: Promise<ClientHttp2Session> | undefined;
+  #open: ClientHttp2Session | undefined;
+  #opening: Promise<ClientHttp2Session> | undefined;
   #calls = 0;
   #isClosed = false;
 
@@ -100,8 +101,9 @@ export class CallClient {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    const session = await this.#session?.catch(() => undefined);
-    session?.destroy();
+    this.#open?.destroy();
+    await this.#opening?.catch(() => undefined);
+    this.#open?.destroy();
   }
 
   async #attempts(call: Call): Promise<Served> {
@@ -168,42 +170,36 @@ export class CallClient {
 
   /** The connection, made if there is none. @throws AttemptFailure with effect none */
   async #connected(msMax: number): Promise<ClientHttp2Session> {
-    const known = this.#session;
-    const isUsable = await known?.then(
-      (session) => !session.destroyed && !session.closed,
-      () => true,
-    );
-    if (isUsable !== true && this.#session === known) this.#session = undefined;
-    this.#session ??= this.#connect();
-    const wait = Promise.withResolvers<never>();
-    const timer = setTimeout(() => wait.reject(new AttemptFailure('no connection in time', 'none')), Math.max(msMax, 1));
+    const open = this.#open;
+    if (open !== undefined && !open.destroyed && !open.closed) return open;
+    this.#opening ??= this.#connect();
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new AttemptFailure('no connection in time', 'none')), Math.max(msMax, 1));
     try {
-      return await Promise.race([this.#session, wait.promise]);
-    } catch (error) {
-      if (error instanceof AttemptFailure) throw error;
-      throw new AttemptFailure(error instanceof Error ? error.message : String(error), 'none');
+      return await Promise.race([this.#opening, late.promise]);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  #connect(): Promise<ClientHttp2Session> {
+  async #connect(): Promise<ClientHttp2Session> {
     const { url, ca, callMsMax } = this.#options;
-    const opening = openSession(url, callMsMax, ca === undefined ? {} : { ca });
-    const forget = (): void => {
-      if (this.#session === opening) this.#session = undefined;
-    };
-    opening.then(
-      (session) => {
-        // A server that ends answers what it has; the next calls go to whoever comes.
-        session.once('goaway', forget);
-        session.once('close', forget);
-        if (session.destroyed) forget();
-        if (this.#isClosed) session.destroy();
-      },
-      () => setTimeout(forget, KNOCK_MS).unref(),
-    );
-    return opening;
+    try {
+      const session = await openSession(url, callMsMax, ca === undefined ? {} : { ca });
+      this.#opening = undefined;
+      if (this.#isClosed) session.destroy();
+      this.#open = session;
+      // A server that ends answers what it has; the next calls go to whoever comes.
+      session.once('goaway', () => {
+        if (this.#open === session) this.#open = undefined;
+      });
+      return session;
+    } catch (error) {
+      setTimeout(() => {
+        this.#opening = undefined;
+      }, KNOCK_MS).unref();
+      throw new AttemptFailure(error instanceof Error ? error.message : String(error), 'none');
+    }
   }
 
   /** A call got no answer: perhaps nobody is there any more, and no other call will get one. */
