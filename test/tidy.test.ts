@@ -20,7 +20,7 @@ interface Source {
 function sourcesUnder(...folders: string[]): Source[] {
   return folders.flatMap((folder) =>
     readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => /\.(ts|mjs)$/.test(name) && !name.endsWith('.d.ts'))
+      .filter((name) => /\.(ts|mjs)$/.test(name) && !name.endsWith('.d.ts') && !name.split(path.sep).includes('node_modules'))
       .map((name) => path.posix.join(folder, name.split(path.sep).join('/')))
       .sort()
       .map((file) => ({ path: file, text: readFileSync(path.join(ROOT, file), 'utf8') })),
@@ -72,7 +72,7 @@ function layerTable(): Map<string, ReadonlySet<string>> {
   );
 }
 
-const OUTSIDE_THE_WALL = new Set(['api/http', 'adapters', 'functions', 'stacks']);
+const OUTSIDE_THE_WALL = new Set(['api/http', 'adapters', 'functions', 'edge', 'stacks']);
 
 function refusedImports(source: Source, table: ReadonlyMap<string, ReadonlySet<string>>): string[] {
   const from = layerOf(source.path);
@@ -84,7 +84,7 @@ function refusedImports(source: Source, table: ReadonlyMap<string, ReadonlySet<s
   });
 }
 
-const product = sourcesUnder('core', 'functions', 'stacks');
+const product = sourcesUnder('core', 'functions', 'edge', 'stacks');
 const everything = [...product, ...sourcesUnder('test', 'bench', 'docs/examples')];
 
 describe('layers', () => {
@@ -128,6 +128,15 @@ describe('layers', () => {
       'functions/cli/millrace.mjs: functions/local/node-version.mjs',
       'functions/cli/start.ts: functions/local/main.ts',
     ]);
+  });
+
+  test('the Worker imports nothing of Node, and no package but hono and jose', () => {
+    const edge = product.filter((source) => source.path.startsWith('edge/') && source.path !== 'edge/vitest.config.ts');
+    expect(edge.length).toBeGreaterThan(10);
+    const packages = edge.flatMap((source) =>
+      importsOf(source).flatMap(({ specifier }) => (targetOf(source.path, specifier) === undefined ? [specifier] : [])),
+    );
+    expect([...new Set(packages)].sort()).toEqual(['hono', 'hono/cors', 'hono/router/reg-exp-router', 'jose']);
   });
 
   test('core imports its own files by relative paths', () => {
@@ -227,7 +236,17 @@ const MARKS = /\b(TO(?:)DO|FIX(?:)ME|X(?:)XX)\b(?!.*#\d+)/g;
 // Hosts that an installation came from, and absolute paths: true on one machine only.
 const LOCAL = /\bregistry\.(?:npmjs|yarnpkg)\.\w+|"resolve[d]": "|(?<![\w.])\/(?:work|root|home|Users)\/\w+/g;
 
-const ROOT_FILES = ['package.json', 'package-lock.json', '.npmrc', 'README.md', 'docs/architecture.md', 'docs/protocol.md'];
+const ROOT_FILES = [
+  'package.json',
+  'package-lock.json',
+  '.npmrc',
+  'edge/package.json',
+  'edge/package-lock.json',
+  'edge/.npmrc',
+  'README.md',
+  'docs/architecture.md',
+  'docs/protocol.md',
+];
 
 function rootFile(name: string): Source {
   return { path: name, text: readFileSync(path.join(ROOT, name), 'utf8') };

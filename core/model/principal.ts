@@ -1,7 +1,7 @@
 // Who asks, and what they may do: what authentication finds out, and what every use case is asked on behalf of.
 
 import { type AccessScope, ALL_NAMES, coversName, operationsOf } from './access-scope.ts';
-import { refused } from './errors.ts';
+import { refused, StoreError } from './errors.ts';
 import { OPERATION_NAMES, type Operation } from './operations.ts';
 import type { TokenClaims } from './token-claims.ts';
 
@@ -63,4 +63,12 @@ export function authorize({ operations, scope }: Principal, operation: Operation
 /** The records of a batch that are commands need operations of their own. @throws StoreError `permission_denied` */
 export function authorizeCommands(principal: Principal, commands: readonly { readonly kind: 'fence' | 'trim' }[]): void {
   for (const { kind } of commands) authorize(principal, kind);
+}
+
+/** The failure as the token is told it: the stream in its message by the name that the token knows. Messages say `stream "name"`. */
+export function knownFailure({ streamPrefix }: Principal, error: unknown): unknown {
+  if (streamPrefix === '' || !(error instanceof StoreError)) return error;
+  const { code, effect, detail, message, cause } = error;
+  const known = message.replace(`stream "${streamPrefix}`, 'stream "');
+  return known === message ? error : new StoreError(code, effect, known, { cause, ...(detail === undefined ? {} : { detail }) });
 }

@@ -10,7 +10,6 @@ import { acceptedEncoding, answerEncoding } from '#core/api/http/body.ts';
 import {
   decodeSegment,
   header,
-  mediaType,
   pageOf,
   parseQuery,
   parseQueryWith,
@@ -41,6 +40,7 @@ import { decodeAppendJson } from '#core/wire/append-json.ts';
 import { decodeAppendInput } from '#core/wire/append-proto.ts';
 import { decodeBase64 } from '#core/wire/base64.ts';
 import { basinHosts } from '#core/wire/basin-host.ts';
+import { mediaType } from '#core/wire/media-type.ts';
 import { SessionFrameParser } from '#core/wire/session-frame.ts';
 import { parseEventId } from '#core/wire/sse.ts';
 import { temporaryFolder } from '#test/support/temporary-folder.ts';

@@ -9,11 +9,13 @@ import { systemClock } from '#core/adapters/node/system-clock.ts';
 import { systemRandom } from '#core/adapters/node/system-random.ts';
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
 import { zlibCodec } from '#core/adapters/node/zlib-codec.ts';
+import type { NodeRequest, NodeResponse } from '#core/api/http/exchange.ts';
 import { createHttpHandler } from '#core/api/http/handler.ts';
 import { type Cell, createCell } from '#core/cell/cell.ts';
 import { type CellConfig, CHUNK_STORE_KINDS, DEFAULT_CELL_CONFIG } from '#core/cell/config.ts';
 import { zoneId } from '#core/model/ids.ts';
 import type { StorageClass } from '#core/model/stream-config.ts';
+import type { TokenAuthority } from '#core/ports/token-authority.ts';
 import { noTokens } from './no-tokens.ts';
 
 /** Deletions and retention come to their end while a test waits. */
@@ -34,9 +36,17 @@ export interface MemoryServer {
   close(): Promise<void>;
 }
 
+export interface MemoryServerOptions {
+  /** Where access is checked. */
+  readonly authority?: TokenAuthority;
+  /** Sees each request first; true: it has answered it. */
+  readonly intercept?: (request: NodeRequest, response: NodeResponse) => boolean;
+}
+
 export async function startMemoryServer(
   config: Partial<CellConfig> = {},
   classes: readonly StorageClass[] = ['express', 'standard'],
+  { authority = noTokens, intercept = () => false }: MemoryServerOptions = {},
 ): Promise<MemoryServer> {
   const metadata = new MemoryMetadataStore();
   const cell = createCell(
@@ -47,7 +57,7 @@ export async function startMemoryServer(
       cipher: await loadNodeCiphers(),
       trace: { event: () => undefined },
       metadata,
-      authority: noTokens,
+      authority,
       objects: new MemoryObjectStore(),
       zones: classes.map((storageClass) => {
         const stores = ['a', 'b', 'c'].map(
@@ -67,7 +77,11 @@ export async function startMemoryServer(
     metrics: () => '',
     report: (error) => faults.push(error),
   });
-  const server = createHttpServer({ handle: (request, response) => handler.handle(request, response) });
+  const server = createHttpServer({
+    handle: (request, response) => {
+      if (!intercept(request, response)) handler.handle(request, response);
+    },
+  });
   const port = await server.listen(0, '127.0.0.1');
   await cell.open('lock');
   return {

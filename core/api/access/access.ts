@@ -71,11 +71,11 @@ export class Access {
 
   /**
    * How long whoever was told so may still believe that this principal's token is not revoked: its revocation is known everywhere
-   * within the bound, there too (K2). Undefined for the root token: whether it is one is only known here.
+   * within the bound, there too (K2). `open` where nothing is checked; undefined for the root token, which only is known here.
    */
-  believedMs({ claims }: Principal): number | undefined {
+  believedMs({ claims }: Principal): number | 'open' | undefined {
     const { mode, revocationMsMax } = this.#settings;
-    if (mode === 'off') return revocationMsMax;
+    if (mode === 'off') return 'open';
     return claims === undefined ? undefined : Math.max(0, Math.floor(revocationMsMax - this.revocations.ageMs));
   }
 

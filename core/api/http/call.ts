@@ -2,13 +2,14 @@
 
 import { refused } from '../../model/errors.ts';
 import type { Principal } from '../../model/principal.ts';
+import { mediaType } from '../../wire/media-type.ts';
 import type { Access } from '../access/access.ts';
 import type { Tokens } from '../access/tokens.ts';
 import type { ServiceSettings } from '../basins.ts';
 import type { Service } from '../service.ts';
 import type { Draining } from './draining.ts';
 import type { Exchange } from './exchange.ts';
-import { header, mediaType } from './request.ts';
+import { header } from './request.ts';
 import { parseConfigJson } from './schema/config.ts';
 
 export interface Call {

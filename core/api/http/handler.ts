@@ -8,12 +8,14 @@
 
 import { RegExpRouter } from 'hono/router/reg-exp-router';
 import { refused, type StoreError } from '../../model/errors.ts';
-import { authorizeCommands, type Principal, ROOT } from '../../model/principal.ts';
+import { authorizeCommands, knownFailure, type Principal, ROOT } from '../../model/principal.ts';
 import type { ChannelPeers } from '../../ports/channel-peer.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Codec } from '../../ports/codec.ts';
 import { type BasinOfHost, basinHosts } from '../../wire/basin-host.ts';
+import { CORS_AGE_SECS, CORS_ANSWER_HEADERS, CORS_METHODS, CORS_REQUEST_HEADERS } from '../../wire/cors.ts';
 import { errorAnswer } from '../../wire/error-answer.ts';
+import { mediaType } from '../../wire/media-type.ts';
 import { SharedEncodings } from '../../wire/shared-encodings.ts';
 import { parseEventId } from '../../wire/sse.ts';
 import type { Access } from '../access/access.ts';
@@ -27,12 +29,12 @@ import { acceptedEncoding, Bodies, holdAnswer, packBody, withBody } from './body
 import type { Answer, AnswerHeaders, Call } from './call.ts';
 import { Draining } from './draining.ts';
 import { Exchange, type NodeRequest, type NodeResponse } from './exchange.ts';
-import { authorizeRoute, knownFailure, type Named, streamTarget } from './names-in.ts';
+import { authorizeRoute, type Named, streamTarget } from './names-in.ts';
 import { openApi } from './openapi.ts';
 import { type OwnedRequest, Passing, tellNotServed } from './owned-request.ts';
 import { HTTP_PATIENCE, type HttpPatience } from './patience.ts';
 import { eventEncoder, frameEncoder, serveReadSession } from './read-sessions.ts';
-import { header, mediaType, parseQuery, parseRead, requestFormat } from './request.ts';
+import { header, parseQuery, parseRead, requestFormat } from './request.ts';
 import { json, type Route } from './route.ts';
 import { ROUTES } from './routes.ts';
 
@@ -86,14 +88,13 @@ type Outcome = readonly [name: string, status: number];
 
 const CORS: AnswerHeaders = {
   'access-control-allow-origin': '*',
-  'access-control-expose-headers': 's2-provision-result, retry-after-ms',
+  'access-control-expose-headers': CORS_ANSWER_HEADERS.join(', '),
 };
 const PREFLIGHT: AnswerHeaders = {
   ...CORS,
-  'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE, OPTIONS',
-  'access-control-allow-headers':
-    'authorization, content-type, content-encoding, accept, last-event-id, s2-basin, s2-format, s2-request-token, s2-encryption-key, s2-stream-config',
-  'access-control-max-age': 86_400,
+  'access-control-allow-methods': CORS_METHODS.join(', '),
+  'access-control-allow-headers': CORS_REQUEST_HEADERS.join(', '),
+  'access-control-max-age': CORS_AGE_SECS,
 };
 const STREAMING: AnswerHeaders = { ...CORS, 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' };
 const NOTHING = new Uint8Array(0);

@@ -1,7 +1,6 @@
 // The names in a request's path and headers: decoded, checked, and with the prefix that an access token puts before streams.
 
 import { unreachable } from '../../base/invariant.ts';
-import { StoreError } from '../../model/errors.ts';
 import { authorize, type Principal, type Target } from '../../model/principal.ts';
 import type { AccessRule } from '../../wire/authorization.ts';
 import { accessTokenId, basinName, streamName } from '../names.ts';
@@ -39,14 +38,6 @@ export function storedStream({ streamPrefix }: Principal, name: string, code: 'b
 /** The name as the token knows it. */
 export function knownStream({ streamPrefix }: Principal, stored: string): string {
   return stored.slice(streamPrefix.length);
-}
-
-/** The failure as the token is told it: the stream in its message by the name that the token knows. Messages say `stream "name"`. */
-export function knownFailure({ streamPrefix }: Principal, error: unknown): unknown {
-  if (streamPrefix === '' || !(error instanceof StoreError)) return error;
-  const { code, effect, detail, message, cause } = error;
-  const known = message.replace(`stream "${streamPrefix}`, 'stream "');
-  return known === message ? error : new StoreError(code, effect, known, { cause, ...(detail === undefined ? {} : { detail }) });
 }
 
 /** The stream that a path and its headers name, for records. */

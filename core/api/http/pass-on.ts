@@ -12,6 +12,7 @@ import type { ChannelId } from '../../model/ids.ts';
 import type { Route } from '../../placement/routes.ts';
 import type { ChannelPeers, PeerAnswer, PeerCall } from '../../ports/channel-peer.ts';
 import type { Clock } from '../../ports/clock.ts';
+import { mediaType } from '../../wire/media-type.ts';
 import type { Owners } from '../owners.ts';
 import type { BodyBudget } from './body.ts';
 import { type Draining, serverDraining } from './draining.ts';
@@ -19,7 +20,6 @@ import type { Exchange } from './exchange.ts';
 import { followOf, NOBODY, OWNER, requestHeaders } from './follow.ts';
 import { givePassed } from './passed-answer.ts';
 import { PassedBody } from './passed-body.ts';
-import { mediaType } from './request.ts';
 
 /** Clients wait 5 s for an answer; those that wait here for an owner are told in good time, and come again. */
 const HELD_MS_MAX = 2_500;

@@ -10,13 +10,13 @@ import { StoreError } from '../../model/errors.ts';
 import type { PeerAnswer } from '../../ports/channel-peer.ts';
 import { errorAnswer } from '../../wire/error-answer.ts';
 import { FramePassage } from '../../wire/frame-passage.ts';
+import { mediaType } from '../../wire/media-type.ts';
 import { encodeTerminalFrame } from '../../wire/session-frame.ts';
 import { errorEvent } from '../../wire/sse.ts';
 import { type Draining, serverDraining } from './draining.ts';
 import type { Exchange } from './exchange.ts';
 import { answerHeaders } from './follow.ts';
 import type { PassedBody } from './passed-body.ts';
-import { mediaType } from './request.ts';
 
 /** An answer up to this size leaves in one write, head and body. */
 const WHOLE_BYTES_MAX = 64 * 1024;

@@ -145,16 +145,3 @@ export function requestStreamConfig(headers: IncomingHttpHeaders): PartialStream
     throw refused('bad_header', 's2-stream-config is not a stream configuration in JSON');
   }
 }
-
-export type MediaType = 'json' | 'protobuf' | 'session' | 'event-stream' | 'other';
-
-/** Of a content-type, or of the first in an accept. */
-export function mediaType(value: string | undefined): MediaType | undefined {
-  const name = value?.split(',', 1)[0]?.split(';', 1)[0]?.trim().toLowerCase();
-  if (name === undefined || name === '') return undefined;
-  if (name === 's2s/proto') return 'session';
-  if (name === 'text/event-stream') return 'event-stream';
-  if (name === 'application/protobuf' || name === 'application/x-protobuf') return 'protobuf';
-  if (name === 'application/json' || /^application\/[^/]+\+json$/.test(name)) return 'json';
-  return 'other';
-}

@@ -6,12 +6,13 @@ import type { ReadBatch } from '../../../model/read.ts';
 import type { AppendInput } from '../../../wire/append-input.ts';
 import { appendAckJson, decodeAppendJson, positionJson } from '../../../wire/append-json.ts';
 import { decodeAppendInput, encodeAppendAck } from '../../../wire/append-proto.ts';
+import { mediaType } from '../../../wire/media-type.ts';
 import { encodeReadJson } from '../../../wire/read-json.ts';
 import { encodeReadBatch } from '../../../wire/read-proto.ts';
 import type { Answer, AnswerHeaders, Call } from '../call.ts';
 import { serverDraining } from '../draining.ts';
 import { streamTarget } from '../names-in.ts';
-import { header, mediaType, parseRead, requestFormat } from '../request.ts';
+import { header, parseRead, requestFormat } from '../request.ts';
 import { type Route, route } from '../route.ts';
 import { readQuery } from '../schema/query.ts';
 
@@ -93,12 +94,13 @@ async function readRecords(call: Call): Promise<Answer> {
   }
 }
 
-/** Tells an edge what it may give again, to whom it has checked, and how long it may believe that the token is not revoked. */
+/** Tells an edge what it may give again to whom it has checked, and how long it may believe that this token is not revoked. */
 function immutableHeader({ access, principal }: Call, { settled }: ReadBatch): AnswerHeaders {
   if (settled === undefined) return {};
+  const { streamId, trimPoint } = settled;
   const believedMs = access.believedMs(principal);
-  const token = believedMs === undefined ? '' : `; token-ms=${believedMs}`;
-  return { 'millrace-immutable': `${settled.streamId}; trim=${settled.trimPoint}${token}` };
+  const token = believedMs === 'open' ? '; open' : `; token-ms=${believedMs}`;
+  return { 'millrace-immutable': `${streamId}; trim=${trimPoint}${believedMs === undefined ? '' : token}` };
 }
 
 async function checkTail(call: Call): Promise<Answer> {
