@@ -65,8 +65,11 @@ async function follow(call: EdgeCall, owners: Owners, body: RequestBody, headers
       continue;
     }
     if (streamKey === undefined) return { response, sentAt };
-    const owner = owners.allowed(response.headers.get('millrace-owner'));
-    if (response.status !== 421) {
+    const named = response.headers.get('millrace-owner');
+    const owner = owners.allowed(named);
+    // Whoever says so has done nothing, and the origin may know better.
+    const isNowhere = response.status === 503 && named === 'none' && base !== owners.origin && mayFollow;
+    if (response.status !== 421 && !isNowhere) {
       if (GOING.has(response.status)) owners.forget(streamKey);
       else if (owner !== undefined) owners.note(streamKey, owner, sentAt);
       return { response, sentAt };
@@ -75,7 +78,7 @@ async function follow(call: EdgeCall, owners: Owners, body: RequestBody, headers
     owners.forget(streamKey);
     if (!mayFollow) throw refused('unavailable', 'the stream has moved; try again');
     // Who names an owner that requests may not go to (X4) is asked to pass it on.
-    follows = owner === undefined ? FOLLOWS_MAX : follows + 1;
+    follows = owner === undefined && !isNowhere ? FOLLOWS_MAX : follows + 1;
     base = owner ?? owners.origin;
   }
 }

@@ -182,6 +182,26 @@ test('a route is dropped where its owner says that the stream is elsewhere', asy
   expect([origin.seen.length, owner.seen.length, next.seen.length]).toEqual([1, 2, 1]);
 });
 
+test('where an owner says that nobody serves the stream now, the origin is asked, which may know better', async () => {
+  const owner = await task((request, response) => {
+    response.setHeader('millrace-owner', owner.url);
+    own(request, response);
+  });
+  const origin = await task(moved(() => owner.url));
+  const edge = await edgeOf(origin);
+  const nobody: Task['answer'] = (request, response) => {
+    request.resume();
+    response.writeHead(503, { 'content-type': 'application/json', 'millrace-owner': 'none', 'retry-after-ms': '500' });
+    response.end('{"code":"unavailable","message":"nobody"}');
+  };
+  await ask(edge, 'POST', 'x');
+  owner.answer = nobody;
+  origin.answer = own;
+  expect(await ask(edge, 'POST', 'xyz')).toEqual({ status: 200, json: { bytes: 3 } });
+  origin.answer = nobody;
+  expect(await ask(edge, 'POST', 'x')).toEqual({ status: 503, json: { code: 'unavailable', message: 'nobody' } });
+});
+
 test('X4: credentials go nowhere that the settings do not allow: the origin is asked to pass on', async () => {
   const stranger = await task();
   for (const named of [stranger.url, 'http://user@127.0.0.1/', 'javascript:1', `${stranger.url}/path`, 'nonsense']) {
