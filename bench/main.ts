@@ -1,4 +1,4 @@
-// npm run bench -- append|read|latency|encryption|native|idle|all [--json] [--streams N] [--dir FOLDER]: the real process, measured from outside.
+// npm run bench -- append|read|latency|encryption|native|edge|idle|all [--json] [--streams N] [--dir FOLDER]: the real process, measured from outside.
 
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { startServer } from '#test/support/server.ts';
 import { benchAppend } from './append.ts';
 import { CEILING_BLOCKS_IN_FLIGHT, DEEP_BLOCKS_IN_FLIGHT, measureCeiling } from './ceiling.ts';
+import { benchEdge } from './edge.ts';
 import { benchEncryption } from './encryption.ts';
 import { benchIdle } from './idle.ts';
 import { benchLatency } from './latency.ts';
@@ -14,18 +15,19 @@ import { benchNative } from './native.ts';
 import { benchRead } from './read.ts';
 import { Report } from './report.ts';
 
-const USAGE = `usage: npm run bench -- append|read|latency|encryption|native|idle|all [--json] [--streams N] [--dir FOLDER]
+const USAGE = `usage: npm run bench -- append|read|latency|encryption|native|edge|idle|all [--json] [--streams N] [--dir FOLDER]
 
   append      one session at 128 B, 1 KiB and 8 KiB records
   read        catch-up read after a restart, from segments
   latency     unary and session appends, 1 and 64 clients, 1 and 1,000 streams; tailing end to end
   encryption  appends and reads of one session, plain and with each cipher
   native      appends through three chunk servers, beside the embedded zones
+  edge        what the edge Worker adds to appends and events, in workerd
   idle        resident memory a stream, --streams of them (default 300,000)
   all         append, read, latency and encryption
   --dir       where data folders go (default .millrace: measure the disk that you will use)`;
 
-const BENCHES = ['append', 'read', 'latency', 'encryption', 'native', 'idle', 'all'] as const;
+const BENCHES = ['append', 'read', 'latency', 'encryption', 'native', 'edge', 'idle', 'all'] as const;
 type Bench = (typeof BENCHES)[number];
 
 interface Options {
@@ -78,6 +80,7 @@ async function run(options: Options): Promise<void> {
       if (wants('latency')) await benchLatency(server.url, report);
       if (wants('append')) await benchAppend(server.url, report, ceiling);
       if (wants('encryption')) await benchEncryption(server.url, report);
+      if (wants('edge')) await benchEdge(server.url, report);
       if (wants('read')) await benchRead(server, report, ceiling);
     } catch (error) {
       report.note(`the server, ${server.state}, said last:\n${server.output.slice(-2_000)}`);

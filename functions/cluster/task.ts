@@ -11,5 +11,9 @@ await serve<ClusterTaskEnv, Port>({
   takePlace: takePort,
   openStorage: (env, _, trace) => openClusterStorage(env, trace),
   proof: 'lease',
-  task: (env, { port }) => ({ address: ownAddress({ ...env, peerUrl: undefined, edgeUrl: undefined }, port) }),
+  task: (env, { port }) => {
+    const { peer } = ownAddress({ ...env, peerUrl: undefined, edgeUrl: undefined }, port);
+    // On one machine an edge reaches a task where its peers do.
+    return { address: { peer, edge: peer } };
+  },
 });
