@@ -19,6 +19,14 @@ export async function readBytes(pid: number): Promise<number> {
   return await procField(pid, 'io', 'rchar');
 }
 
+/** Processor time of a process since it began, milliseconds, in steps of the kernel's ten. */
+export async function processorMs(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // Behind the name, which may hold blanks.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return 10 * (Number(fields[11]) + Number(fields[12]));
+}
+
 /** Bytes of the files below a folder; 0 when there is none. */
 export async function folderBytes(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);

@@ -275,12 +275,20 @@ function plain(response: Response, status: number, text: string): void {
 }
 
 function answer(response: Response, status: number, type: string, parts: readonly Uint8Array[]): void {
-  // The signatures of the two kinds of response do not join.
-  const out = response as ServerResponse;
   const bytes = parts.reduce((sum, part) => sum + part.length, 0);
-  out.writeHead(status, { 'content-type': type, 'content-length': bytes, 'cache-control': 'no-store' });
-  for (const part of parts) out.write(part);
-  out.end();
+  const headers = { 'content-type': type, 'content-length': bytes, 'cache-control': 'no-store' };
+  if (!('stream' in response)) {
+    response.writeHead(status, headers);
+    for (const part of parts) response.write(part);
+    response.end();
+    return;
+  }
+  const { stream } = response;
+  if (stream.destroyed || stream.closed) return;
+  stream.respond({ ':status': status, ...headers });
+  for (const part of parts.slice(0, -1)) stream.write(part);
+  // With the last bytes: by itself the end is a packet of its own, and wakes the client a second time.
+  stream.end(parts.at(-1));
 }
 
 /** One exchange; on HTTP/2 the others of its connection go on. */
