@@ -18,6 +18,9 @@ import type { Moment } from './held-lease.ts';
 import { watchMs } from './lease.ts';
 import { Tenure } from './tenure.ts';
 
+/** Between two looks at a lease that is watched. */
+const LOOK_MS_MIN = 10;
+
 /** How the last owner is known to be gone. `lock`: an exclusive lock proves it; `lease`: its lease must run out first. */
 export type Proof = 'lock' | 'lease';
 
@@ -132,15 +135,15 @@ async function awaitVacancy(deps: ChannelDeps, proof: Proof | OwnClaim, signal: 
     throw refused('unavailable', `channel ${deps.channel} has another owner`);
   }
   let since = deps.clock.monotonic();
-  while (proof === 'lease' && seen.state !== 'released' && deps.clock.monotonic() - since < watchMs(seen.leaseMs)) {
-    if (!(await pause(deps, Math.max(10, seen.leaseMs / 10), signal))) throw givenUp(deps);
+  for (;;) {
+    const restMs = watchMs(seen.leaseMs) - (deps.clock.monotonic() - since);
+    if (proof !== 'lease' || seen.state === 'released' || restMs <= 0) return seen;
+    if (!(await pause(deps, Math.min(restMs, Math.max(LOOK_MS_MIN, seen.leaseMs / 10)), signal))) throw givenUp(deps);
     const now = await deps.metadata.read();
-    if (now.leaseCounter !== seen.leaseCounter || now.epoch !== seen.epoch || now.version !== seen.version) {
-      since = deps.clock.monotonic();
-    }
+    // What jobs change beside them (the version) says nothing of the owner: it may be gone while they go on.
+    if (now.leaseCounter !== seen.leaseCounter || now.epoch !== seen.epoch) since = deps.clock.monotonic();
     seen = now;
   }
-  return seen;
 }
 
 async function replayLogs(deps: ChannelDeps, tenure: Tenure, item: ChannelState, recovery: Recovery | undefined): Promise<void> {

@@ -18,17 +18,14 @@ import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
 import { decodeChunk } from '#core/format/chunk.ts';
 import type { ChannelState } from '#core/metadata/schema.ts';
 import type { Write } from '#core/ports/metadata-store.ts';
-import type { Audit } from './audit.ts';
-import type { Cluster } from './cluster.ts';
-import type { EventLoop } from './event-loop.ts';
-import type { Network, Weather } from './network.ts';
+import { cutBehindRenewals } from './last-renewal.ts';
+import type { Weather } from './network.ts';
 import { fairWeather } from './network.ts';
-import type { Fate, Metadata } from './ports/metadata.ts';
-import type { Objects } from './ports/objects.ts';
-import { chunksIn, damage, type Zone, type Zones } from './ports/zones.ts';
+import type { Fate } from './ports/metadata.ts';
+import { chunksIn, damage, type Zone } from './ports/zones.ts';
 import type { Process } from './process.ts';
 import type { Dice } from './random.ts';
-import type { Situations } from './situations.ts';
+import type { Scene } from './scene.ts';
 
 /** Every kind of fault there is; a run has some of them. */
 export const FAULT_KINDS = [
@@ -121,21 +118,6 @@ export function drawFaults(dice: Dice, without: ReadonlySet<FaultKind>): FaultPl
   return { kinds, times };
 }
 
-export interface Scene {
-  readonly loop: EventLoop;
-  readonly network: Network;
-  readonly zones: Zones;
-  readonly objects: Objects;
-  readonly metadata: Metadata;
-  readonly cluster: Cluster;
-  readonly audit: Audit;
-  readonly situations: Situations;
-  readonly leaseMs: number;
-  /** Somebody begins to follow a stream there, and stays with it whatever becomes of it. */
-  readonly shadow: (process: Process) => void;
-  readonly note: (text: string) => void;
-}
-
 export class Nemesis {
   readonly scene: Scene;
   readonly #dice: Dice;
@@ -171,6 +153,9 @@ export class Nemesis {
     });
     this.#constant('client-losses', (dice) => {
       this.clientLosses = dice.range(0.03, 0.17);
+    });
+    this.#constant('clock-rates', (dice) => {
+      cutBehindRenewals(this.scene, dice, { later: (ms, act) => this.later(ms, act), cut: (name, ms) => this.cut(name, ms) });
     });
     this.#constant('ambush', (dice) => {
       const share = dice.range(0.02, 0.25);

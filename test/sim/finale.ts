@@ -37,7 +37,20 @@ export async function finale(world: World): Promise<void> {
   await followersAreWoken(world);
   await until(world, DRAIN_MS_MAX, () => undrained(world));
   await readEverything(world);
+  await nobodyGaveUp(world);
   await atRest(world);
+}
+
+/** All that was acknowledged was just read: a process that refuses for ever, as it takes records for lost, raised a false alarm. */
+async function nobodyGaveUp(world: World): Promise<void> {
+  const { workload, cluster } = world;
+  for (const [i, process] of cluster.processes.entries()) {
+    const client = workload.client(1_030 + i);
+    client.only = process;
+    const told = await client.checkTail(HOT);
+    if (told.kind === 'failed' && told.code === 'corrupt')
+      world.fail('false-alarm', `${process.name} takes records for lost that can be read`);
+  }
 }
 
 /** What was taken for calls that are over is given back. */

@@ -77,6 +77,8 @@ export class Gate {
   #held: (() => void)[] = [];
   /** When it was thawed last, virtual time: what came before then was not acted on before. */
   thawedAt = 0;
+  /** Until when one of its calls is kept under way on purpose, far longer than any time-out would let it. */
+  keptWaitingUntil = 0;
   #onShut: (() => void)[] = [];
 
   get isShut(): boolean {
@@ -85,6 +87,11 @@ export class Gate {
 
   get isFrozen(): boolean {
     return this.#state === 'frozen';
+  }
+
+  /** Nothing is expected of it before, virtual time. */
+  get excusedUntil(): number {
+    return Math.max(this.thawedAt, this.keptWaitingUntil);
   }
 
   /** Runs `act` in the process: now, once it is thawed, or never. */

@@ -157,7 +157,7 @@ export class Process {
     const { loop, unkept } = this.#world;
     const owed = this.pledges.oldest(drainedAt);
     if (!this.isUp || owed === undefined) finish();
-    else if (!this.gate.isFrozen && loop.now - Math.max(drainedAt, this.gate.thawedAt) > DRAINED_MS_MAX) unkept(this, owed.what);
+    else if (!this.gate.isFrozen && loop.now - Math.max(drainedAt, this.gate.excusedUntil) > DRAINED_MS_MAX) unkept(this, owed.what);
     else loop.after(LOOK_AGAIN_MS, () => this.#endOnceKept(drainedAt, finish));
   }
 

@@ -1,4 +1,4 @@
-// Looks, all the time, whether the processes keep their promises (pledges.ts) in time. What a process sleeps does not count.
+// Looks, all the time, whether the processes keep their promises (pledges.ts) in time. What a process sleeps, or is kept waiting on purpose, does not count.
 
 import type { Report } from './audit.ts';
 import type { Cluster } from './cluster.ts';
@@ -66,7 +66,7 @@ export class Promptness {
   }
 
   #isLate(process: Process, since: number | undefined, ms: number): boolean {
-    return since !== undefined && this.#now() - Math.max(since, process.gate.thawedAt) > ms;
+    return since !== undefined && this.#now() - Math.max(since, process.gate.excusedUntil) > ms;
   }
 
   #tell(process: Process, { what, begunAt }: Pledge, why: string): void {

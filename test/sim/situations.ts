@@ -17,6 +17,7 @@ export const SITUATIONS = [
   'killed while recovering',
   'killed while active',
   'ambushed',
+  'owner cut off behind a renewal',
   'frozen while active, thawed after a takeover',
   'a zombie acknowledged nothing',
   'a zombie stated nothing',

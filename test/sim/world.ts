@@ -64,7 +64,7 @@ export interface Drawn {
 function draw(dice: Dice, options: WorldOptions): Drawn {
   const config = dice.fork('config');
   const faults = drawFaults(dice.fork('faults'), options.without);
-  const isNear = faults.kinds.has('clock-rates') && config.chance(0.35);
+  const isNear = faults.kinds.has('clock-rates') && config.chance(0.5);
   const leaseMs = config.pick(isNear ? [1_500] : [600, 600, 1_000, 1_500]);
   const backlogBytesMax = config.pick([8, 24, 64]) * 1_024;
   return {
@@ -144,7 +144,7 @@ export class World {
     this.objects = new Objects(this.dice.fork('objects'), situations);
     this.audit = new Audit(this.objects.store, situations, (check, message) => this.fail(check, message));
     this.zones = new Zones(this.dice.fork('zones'), this.network, this.audit, situations);
-    this.metadata = new Metadata(this.dice.fork('metadata'), situations);
+    this.metadata = new Metadata(this.dice.fork('metadata'), situations, () => this.loop.now);
     if (this.drawn.isNear) this.metadata.latencyMs = { min: 0.02, mean: 0.1 };
     this.observer = new Observer(this.audit, situations);
     this.bounds = new Bounds(config, kind, this.audit, situations, (check, message) => this.fail(check, message));

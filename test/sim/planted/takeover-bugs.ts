@@ -117,6 +117,13 @@ export const TAKEOVER_BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'lease-without-rate-error',
+    part: 'lease',
+    rules: ['L1', 'L2'],
+    why: 'A slow clock of the owner and a fast one of its successor: the lease is over for the one while the other still vouches by it.',
+    edits: [{ file: 'core/channel/lease.ts', find: 'const RATE_ERROR = 0.01;', replace: 'const RATE_ERROR = 0;' }],
+  },
+  {
     name: 'suspension-not-noticed',
     part: 'lease',
     rules: ['L3'],

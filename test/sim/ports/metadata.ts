@@ -30,13 +30,17 @@ export class Metadata implements Remote {
   staleDeeper = 0;
   /** Told of every write of a channel's item that is sent; says how it fares. */
   onChannelWrite: ((machine: string, write: Write) => Fate) | undefined;
+  /** Told of every read of a channel's item that arrives; it is answered once this resolves. */
+  onChannelRead: ((machine: string) => Promise<void> | undefined) | undefined;
   /** Told of every stream that is made: whether its request arrives once more, so much later. */
   onCreation: (() => number | undefined) | undefined;
   /** The next look of this machine at the name of a stream is under way for so long. */
   lateLook: { readonly machine: string; readonly ms: number } | undefined;
   readonly store: MemoryMetadataStore;
+  readonly #now: () => number;
 
-  constructor(dice: Dice, situations: Situations) {
+  constructor(dice: Dice, situations: Situations, now: () => number) {
+    this.#now = now;
     this.latencyMs = { min: 0.5, mean: 3 };
     this.store = new MemoryMetadataStore({
       staleBy: () => {
@@ -55,8 +59,11 @@ export class Metadata implements Remote {
     const read = <T>(apply: () => Promise<T>): Promise<T> => network.call(machine, gate, this, { isWrite: false }, apply);
     return {
       get: (key, consistency) => {
-        const lateMs = this.#takeLateLook(machine, key);
-        return network.call(machine, gate, this, { isWrite: false, lateMs }, () => store.get(key, consistency));
+        const lateMs = this.#takeLateLook(machine, gate, key);
+        return network.call(machine, gate, this, { isWrite: false, lateMs }, async () => {
+          if (key.partition.startsWith('channel/')) await this.onChannelRead?.(machine);
+          return await store.get(key, consistency);
+        });
       },
       query: (partition, range, limit, consistency) => read(() => store.query(partition, range, limit, consistency)),
       commit: (writes) => {
@@ -80,10 +87,11 @@ export class Metadata implements Remote {
     };
   }
 
-  #takeLateLook(machine: string, { partition }: Key): number {
+  #takeLateLook(machine: string, gate: Gate, { partition }: Key): number {
     const { lateLook } = this;
     if (lateLook?.machine !== machine || !partition.startsWith('streams/')) return 0;
     this.lateLook = undefined;
+    gate.keptWaitingUntil = this.#now() + lateLook.ms;
     return lateLook.ms;
   }
 }
