@@ -141,7 +141,7 @@ export class Nemesis {
 
   start(): void {
     const { kinds } = this.#plan;
-    for (const kind of kinds) this.#repeat(kind, this.#dice.fork(kind));
+    for (const kind of kinds) this.#repeat(kind, this.#dice.fork(`${kind}/strikes`));
     this.#constant('lost-requests', (dice) => this.#set({ requestLost: dice.range(0.001, 0.02) }));
     this.#constant('lost-answers', (dice) => this.#set({ answerLost: dice.range(0.001, 0.02) }));
     this.#constant('late-messages', (dice) => this.#set({ late: dice.range(0.01, 0.1), lateMsMax: dice.range(20, 300) }));
