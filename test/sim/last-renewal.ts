@@ -21,7 +21,7 @@ export function cutBehindRenewals(scene: Scene, dice: Dice, means: Means): void 
     const owner = cluster.processes.find((process) => process.isOwner);
     if (before?.epoch !== now.epoch || before.leaseCounter === now.leaseCounter || owner === undefined) return;
     if (held === undefined) {
-      if (dice.chance(0.35)) held = holding();
+      if (dice.chance(0.7)) held = holding();
       return;
     }
     held.end();
