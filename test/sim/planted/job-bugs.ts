@@ -23,7 +23,7 @@ export const JOB_BUGS: readonly PlantedBug[] = [
     why: 'Offload takes chunks that are only sent: segments show records that a takeover then decides never were.',
     edits: [
       {
-        file: 'core/channel/channel.ts',
+        file: 'core/channel/gauges.ts',
         find: 'to: tenure.commitPoint,',
         replace: 'to: tenure.writtenEnd,',
       },
