@@ -24,6 +24,11 @@ function sizeOf(name: string): SizeName {
   throw new Error(`size is "${name}"; it must be one of ${Object.keys(SIZES).join(', ')}`);
 }
 
+function yesOrNo(name: string, value: string): boolean {
+  if (value === 'yes' || value === 'no') return value === 'yes';
+  throw new Error(`${name} is "${value}"; it must be yes or no`);
+}
+
 function jobsOf(name: string): 'functions' | 'task' {
   if (name === 'functions' || name === 'task') return name;
   throw new Error(`jobs is "${name}"; it must be functions or task`);
@@ -36,15 +41,20 @@ const stack = new Stack(app, context('stack') ?? 'Millrace', {
   env: { ...(account === undefined ? {} : { account }), ...(region === undefined ? {} : { region }) },
 });
 const certificate = context('certificate');
+const hostName = context('hostName');
+const controlPlane = context('controlPlane');
 const cell = new Millrace(stack, 'Cell', {
   zones: zonesOf(context('zones') ?? ''),
   size: sizeOf(context('size') ?? 'development'),
+  ...(hostName === undefined ? {} : { hostName }),
+  ...(controlPlane === undefined ? {} : { controlPlane: yesOrNo('controlPlane', controlPlane) }),
   jobs: jobsOf(context('jobs') ?? 'functions'),
   ...(certificate === undefined ? {} : { certificate: acm.Certificate.fromCertificateArn(stack, 'Certificate', certificate) }),
   basinSuffixes: (context('basinSuffixes') ?? '').split(',').filter((suffix) => suffix !== ''),
   removalPolicy: context('removal') === 'destroy' ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
 });
 new CfnOutput(stack, 'Endpoint', { value: cell.endpoint, description: 'Where clients reach it' });
+if (cell.api !== undefined) new CfnOutput(stack, 'ControlPlane', { value: cell.api.url.url, description: 'The control plane, by HTTPS' });
 new CfnOutput(stack, 'RootTokenSecret', { value: cell.channels.rootToken.secretArn, description: 'Holds the root token' });
 
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

@@ -8,7 +8,9 @@ import { buildSync } from 'esbuild';
 
 const ROOT = path.join(import.meta.dirname, '..');
 
-export const FUNCTION_NAMES = ['offload', 'gc', 'trim', 'sweep'] as const;
+export const JOB_NAMES = ['offload', 'gc', 'trim', 'sweep'] as const;
+export const FUNCTION_NAMES = [...JOB_NAMES, 'api'] as const;
+export type JobName = (typeof JOB_NAMES)[number];
 export type FunctionName = (typeof FUNCTION_NAMES)[number];
 
 /** Packages in the older module format ask for `require`, which ESM does not have. */
@@ -35,9 +37,9 @@ function build(name: FunctionName): Uint8Array {
     format: 'esm',
     mainFields: ['module', 'main'],
     banner: { js: REQUIRE },
-    // Names stay, so that a stack trace can be read.
-    minifySyntax: true,
-    minifyWhitespace: true,
+    minify: true,
+    // So that a stack trace can be read.
+    keepNames: true,
     legalComments: 'none',
     logLevel: 'error',
   });

@@ -33,6 +33,8 @@ export interface ChannelServiceProps {
   readonly jobs?: Jobs | undefined;
   /** Absent: the load balancer speaks plaintext, on port 80. */
   readonly certificate?: acm.ICertificate | undefined;
+  /** What leads to the load balancer, and the certificate is for. Absent: the name that AWS gave it. */
+  readonly hostName?: string | undefined;
   /** Host names below which each basin has its own. */
   readonly basinSuffixes: readonly string[];
   readonly removalPolicy: RemovalPolicy;
@@ -54,14 +56,17 @@ export class ChannelService extends Construct {
   readonly targets: elb.NetworkTargetGroup;
   readonly log: logs.LogGroup;
   readonly rootToken: secrets.Secret;
+  readonly signingSecret: secrets.Secret;
   readonly hasCertificate: boolean;
+  readonly #hostName: string | undefined;
 
   constructor(scope: Construct, id: string, props: ChannelServiceProps) {
     super(scope, id);
     const { vpc, storage, size, removalPolicy } = props;
     this.hasCertificate = props.certificate !== undefined;
+    this.#hostName = props.hostName;
     this.rootToken = this.#secret('RootToken', 'The access token that may do everything', removalPolicy);
-    const signing = this.#secret('SigningSecret', 'What the key that signs access tokens is derived from', removalPolicy);
+    this.signingSecret = this.#secret('SigningSecret', 'What the key that signs access tokens is derived from', removalPolicy);
     this.log = new logs.LogGroup(this, 'Log', { retention: logs.RetentionDays.ONE_MONTH, removalPolicy });
 
     const task = new ecs.Ec2TaskDefinition(this, 'Task', { networkMode: ecs.NetworkMode.HOST });
@@ -88,7 +93,7 @@ export class ChannelService extends Construct {
       },
       secrets: {
         MILLRACE_ROOT_TOKEN: ecs.Secret.fromSecretsManager(this.rootToken),
-        MILLRACE_SIGNING_SECRET: ecs.Secret.fromSecretsManager(signing),
+        MILLRACE_SIGNING_SECRET: ecs.Secret.fromSecretsManager(this.signingSecret),
       },
       portMappings: [{ containerPort: PORT }],
       logging: ecs.LogDrivers.awsLogs({ streamPrefix: 'channel', logGroup: this.log }),
@@ -123,6 +128,18 @@ export class ChannelService extends Construct {
     entry.addEgressRule(hosts, ec2.Port.tcp(PORT), 'to the channel tasks');
     ({ loadBalancer: this.loadBalancer, targets: this.targets } = this.#entry(vpc, entry, props.certificate));
     this.targets.addTarget(this.service);
+  }
+
+  /** Where clients reach it, without a path. */
+  get endpoint(): string {
+    return `${this.hasCertificate ? 'https' : 'http'}://${this.#hostName ?? this.loadBalancer.loadBalancerDnsName}`;
+  }
+
+  /** Lets a function check and issue access tokens. @returns the settings by which it finds what it needs (functions/api/env.ts) */
+  grantSecrets(grantee: iam.IRole): Record<string, string> {
+    this.rootToken.grantRead(grantee);
+    this.signingSecret.grantRead(grantee);
+    return { MILLRACE_ROOT_TOKEN_ID: this.rootToken.secretArn, MILLRACE_SIGNING_SECRET_ID: this.signingSecret.secretArn };
   }
 
   #secret(name: string, description: string, removalPolicy: RemovalPolicy): secrets.Secret {

@@ -12,7 +12,7 @@ import {
 } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import { createAlarm } from './alarm.ts';
-import { codeOf, type FunctionName } from './bundle.ts';
+import { codeOf, type JobName } from './bundle.ts';
 import type { Storage } from './storage.ts';
 
 export interface JobFunctionProps {
@@ -30,7 +30,7 @@ export class JobFunction extends Construct {
   readonly function: lambda.Function;
   readonly alarm: cloudwatch.Alarm;
 
-  constructor(scope: Construct, name: FunctionName, props: JobFunctionProps) {
+  constructor(scope: Construct, name: JobName, props: JobFunctionProps) {
     super(scope, name);
     const { storage, removalPolicy } = props;
     const log = new logs.LogGroup(this, 'Log', { retention: logs.RetentionDays.ONE_MONTH, removalPolicy });

@@ -2,6 +2,7 @@
 
 import { Annotations, type aws_certificatemanager as acm, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
+import { Api } from './api.ts';
 import { ChannelService } from './channel-service.ts';
 import { Jobs } from './jobs.ts';
 import { Network } from './network.ts';
@@ -21,6 +22,13 @@ export interface MillraceProps {
   readonly basinSuffixes?: readonly string[];
   /** Who does the jobs of the background: Lambda functions, or the channel task. Default: `functions`. */
   readonly jobs?: 'functions' | 'task';
+  /** A name of yours that leads to the load balancer, and that the certificate is for. Default: none; the endpoint has the name that AWS gave it. */
+  readonly hostName?: string;
+  /**
+   * Whether the control plane has a function with a URL of its own besides; the endpoint serves it, too. The function passes requests on
+   * to the endpoint, with their tokens. Default: where the endpoint speaks TLS under a `hostName`.
+   */
+  readonly controlPlane?: boolean;
   /** What becomes of records, metadata, secrets and logs when the construct goes. Default: they stay. */
   readonly removalPolicy?: RemovalPolicy.RETAIN | RemovalPolicy.DESTROY;
 }
@@ -31,12 +39,13 @@ export class Millrace extends Construct {
   /** Undefined where the channel task does the jobs. */
   readonly jobs: Jobs | undefined;
   readonly channels: ChannelService;
+  readonly api: Api | undefined;
   readonly observability: Observability;
 
   /** @throws Error that names the prop, and what it must be */
   constructor(scope: Construct, id: string, props: MillraceProps) {
     super(scope, id);
-    const { zones, certificate, basinSuffixes = [], removalPolicy = RemovalPolicy.RETAIN } = props;
+    const { zones, certificate, hostName, basinSuffixes = [], removalPolicy = RemovalPolicy.RETAIN } = props;
     for (const warning of checkZones(zones, Stack.of(this).region)) {
       Annotations.of(this).addWarningV2('millrace:zone-without-express', warning);
     }
@@ -47,13 +56,21 @@ export class Millrace extends Construct {
     const { storage } = this;
     this.jobs = props.jobs === 'task' ? undefined : new Jobs(this, 'Jobs', { storage, size, removalPolicy });
     const { jobs } = this;
-    this.channels = new ChannelService(this, 'Channels', { vpc, storage, size, jobs, certificate, basinSuffixes, removalPolicy });
-    this.observability = new Observability(this, 'Observability', { channels: this.channels, storage, jobs });
+    this.channels = new ChannelService(this, 'Channels', { vpc, storage, size, jobs, certificate, hostName, basinSuffixes, removalPolicy });
+    const { channels } = this;
+    const isReached = certificate === undefined || hostName !== undefined;
+    if (props.controlPlane === true && !isReached) {
+      throw new Error(
+        'controlPlane needs a hostName where there is a certificate: the function reaches the endpoint by the name that it is for',
+      );
+    }
+    const hasApi = props.controlPlane ?? (certificate !== undefined && isReached);
+    this.api = hasApi ? new Api(this, 'Api', { storage, channels, basinSuffixes, removalPolicy }) : undefined;
+    this.observability = new Observability(this, 'Observability', { channels, storage, jobs, api: this.api });
   }
 
   /** Where clients reach it, without a path. */
   get endpoint(): string {
-    const { hasCertificate, loadBalancer } = this.channels;
-    return `${hasCertificate ? 'https' : 'http'}://${loadBalancer.loadBalancerDnsName}`;
+    return this.channels.endpoint;
   }
 }

@@ -3,6 +3,7 @@
 import { aws_cloudwatch as cloudwatch, Duration, aws_dynamodb as dynamodb, aws_logs as logs } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import { createAlarm } from './alarm.ts';
+import type { Api } from './api.ts';
 import type { ChannelService } from './channel-service.ts';
 import type { Jobs } from './jobs.ts';
 import type { Storage } from './storage.ts';
@@ -11,6 +12,7 @@ export interface ObservabilityProps {
   readonly channels: ChannelService;
   readonly storage: Storage;
   readonly jobs: Jobs | undefined;
+  readonly api: Api | undefined;
 }
 
 const NAMESPACE = 'Millrace';
@@ -20,7 +22,7 @@ const { PUT_ITEM, UPDATE_ITEM, TRANSACT_WRITE_ITEMS, GET_ITEM, QUERY } = dynamod
 export class Observability extends Construct {
   readonly alarms: readonly cloudwatch.Alarm[];
 
-  constructor(scope: Construct, id: string, { channels, storage, jobs }: ObservabilityProps) {
+  constructor(scope: Construct, id: string, { channels, storage, jobs, api }: ObservabilityProps) {
     super(scope, id);
     const serving = channels.targets.metrics.healthyHostCount({ period: MINUTE, statistic: 'Maximum' });
     const halted = this.#events(channels.log, 'Halted', '{ $.event = "channel.halted" }');
@@ -40,6 +42,7 @@ export class Observability extends Construct {
       ...(jobs === undefined
         ? []
         : [createAlarm(this, 'FunctionsLag', lagging, { above: 0, periods: 1, section: 'functions-lag' }), ...jobs.alarms]),
+      ...(api?.alarms ?? []),
     ];
     const graph = (title: string, ...left: cloudwatch.IMetric[]): cloudwatch.GraphWidget =>
       new cloudwatch.GraphWidget({ title, left, width: 12 });

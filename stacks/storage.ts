@@ -80,20 +80,34 @@ export class Storage extends Construct {
 
   /** What a channel task, or a job in its place, does with them. */
   grantReadWrite(grantee: iam.IRole): void {
-    const bucketId = Stack.of(this).getLogicalId(this.bucket.node.defaultChild as CfnElement);
-    acknowledge(grantee, { [`IAM5[Resource::<${bucketId}.Arn>/*]`]: 'Every object of the bucket: it writes and deletes all of them' });
-    const grant = (actions: readonly string[], resources: readonly string[]): void => {
-      grantee.addToPrincipalPolicy(new iam.PolicyStatement({ actions: [...actions], resources: [...resources] }));
-    };
+    this.#grantTable(grantee);
+    this.#grantObjects(grantee, ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'], 'it writes and deletes all of them');
+    grant(grantee, ['s3:ListBucket'], [this.bucket.bucketArn]);
     grant(
-      TABLE_ACTIONS.map((action) => `dynamodb:${action}`),
-      [this.table.tableArn],
-    );
-    grant(['s3:ListBucket'], [this.bucket.bucketArn]);
-    grant(['s3:GetObject', 's3:PutObject', 's3:DeleteObject'], [this.bucket.arnForObjects('*')]);
-    grant(
+      grantee,
       ['s3express:CreateSession'],
       this.expressBuckets.map((bucket) => bucket.attrArn),
     );
   }
+
+  /** What the control plane does with them: it changes metadata, reads segments, and sees no chunk. */
+  grantControl(grantee: iam.IRole): void {
+    this.#grantTable(grantee);
+    this.#grantObjects(grantee, ['s3:GetObject'], 'it reads any of them');
+  }
+
+  #grantTable(grantee: iam.IRole): void {
+    const actions = TABLE_ACTIONS.map((action) => `dynamodb:${action}`);
+    grant(grantee, actions, [this.table.tableArn]);
+  }
+
+  #grantObjects(grantee: iam.IRole, actions: readonly string[], why: string): void {
+    const bucketId = Stack.of(this).getLogicalId(this.bucket.node.defaultChild as CfnElement);
+    acknowledge(grantee, { [`IAM5[Resource::<${bucketId}.Arn>/*]`]: `Every object of the bucket: ${why}` });
+    grant(grantee, actions, [this.bucket.arnForObjects('*')]);
+  }
+}
+
+function grant(grantee: iam.IRole, actions: readonly string[], resources: readonly string[]): void {
+  grantee.addToPrincipalPolicy(new iam.PolicyStatement({ actions: [...actions], resources: [...resources] }));
 }

@@ -163,13 +163,15 @@ export interface Cell {
    * @throws StoreError `corrupt` when no channel can be used.
    */
   open(proof: Proof): Promise<void>;
+  /** Writes what was counted since, for a process in which no job runs. @throws StoreError: it is kept, and written the next time */
+  flushUsage(): Promise<void>;
   /** Ends the jobs, drains and releases the channels. */
   close(): Promise<void>;
 }
 
 /** @param task of a process that is one of several over the same metadata, zones and objects. */
 export function createCell(ports: CellPorts, config: CellConfig, task?: TaskSettings): Cell {
-  const { clock, random, checksum, cipher, objects } = ports;
+  const { clock, random, checksum, cipher, objects, authority } = ports;
   const repository = new Repository(ports.metadata, clock, random);
   const channels = createChannels(ports, config, repository, task?.address);
   const owners = task === undefined ? undefined : new TaskOwners(task.address, channels, repository, clock);
@@ -205,7 +207,6 @@ export function createCell(ports: CellPorts, config: CellConfig, task?: TaskSett
     },
     settings,
   );
-  const { authority } = ports;
   const access = new Access({ authority, tokens: repository.accessTokens, clock }, config.access);
   const tokens = new Tokens({ authority, tokens: repository.accessTokens, revocations: access.revocations, clock, random, meter });
   const background = new Background(ports, config, repository, channels, access, meter);
@@ -233,6 +234,7 @@ export function createCell(ports: CellPorts, config: CellConfig, task?: TaskSett
       await opened(ports, channels, proof).finally(() => late.cancel());
       background.start();
     },
+    flushUsage: () => flushUsage({ ports, config, repository, meter, channels }, false),
     async close() {
       await background.stop();
       await Promise.all(channels.map(({ channel }) => channel.close()));

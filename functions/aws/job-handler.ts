@@ -2,10 +2,11 @@
 // invocation and kept for those that follow, and a job gets what is left of the time of its invocation, less a margin.
 //
 // Between invocations the process is frozen. What it keeps survives that: connections that died meanwhile are made anew by the next
-// attempt, whatever waits goes by deadlines that have passed when it wakes up.
+// attempt, whatever waits goes by deadlines that have passed when it wakes up (J6).
 
 import type { Context } from 'aws-lambda';
 import { createLog, logEvent } from '#core/adapters/node/event-log.ts';
+import { createThawingClock } from '#core/adapters/node/thawing-clock.ts';
 import { DEFAULT_CELL_CONFIG } from '#core/cell/config.ts';
 import { type Remaining, Upkeep } from '#core/cell/upkeep.ts';
 import { readStorageEnv } from './env.ts';
@@ -32,7 +33,7 @@ export function createJobHandler<Event, Answer>(
   let opening: Promise<Upkeep> | undefined;
   const open = async (): Promise<Upkeep> => {
     try {
-      return new Upkeep((await openAwsStorage(env, trace)).ports, DEFAULT_CELL_CONFIG);
+      return new Upkeep((await openAwsStorage(env, trace, createThawingClock())).ports, DEFAULT_CELL_CONFIG);
     } catch (error) {
       // The next invocation tries again.
       opening = undefined;

@@ -5,7 +5,7 @@ import { Match, Template } from 'aws-cdk-lib/assertions';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { readStorageEnv } from '#functions/aws/env.ts';
 import { readChannelEnv } from '#functions/channel/env.ts';
-import { FUNCTION_NAMES } from '#stacks/bundle.ts';
+import { JOB_NAMES } from '#stacks/bundle.ts';
 import { Millrace } from '#stacks/millrace.ts';
 import type { Zones } from '#stacks/zones.ts';
 
@@ -46,7 +46,7 @@ describe('functions of a cell', () => {
     return (found[0] as [string, Resource])[1];
   };
 
-  test.each(FUNCTION_NAMES)('%s runs on Node 24 on arm64, from one small file, with settings that it takes', (name) => {
+  test.each(JOB_NAMES)('%s runs on Node 24 on arm64, from one small file, with settings that it takes', (name) => {
     const { Properties } = ofFunction('AWS::Lambda::Function', name);
     expect(Properties).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'], Handler: 'index.handler' });
     const { S3Key } = Properties['Code'] as { S3Key: string };
@@ -62,7 +62,7 @@ describe('functions of a cell', () => {
     });
   });
 
-  test.each(FUNCTION_NAMES)('%s has a schedule, keeps its log for a month, and may touch nothing but table and buckets', (name) => {
+  test.each(JOB_NAMES)('%s has a schedule, keeps its log for a month, and may touch nothing but table and buckets', (name) => {
     const { Properties } = ofFunction('AWS::Events::Rule', name);
     expect(Properties['ScheduleExpression']).toBe(name === 'sweep' ? 'rate(1 hour)' : 'rate(5 minutes)');
     expect(ofFunction('AWS::Logs::LogGroup', name).Properties['RetentionInDays']).toBe(30);
@@ -107,7 +107,7 @@ describe('functions of a cell', () => {
     expect(alarms).toHaveLength(11);
     for (const alarm of alarms) expect([...sections]).toContain(alarm.replace('docs/operations.md#', ''));
     const failing = alarms.filter((alarm) => alarm.endsWith('#a-function-fails'));
-    expect(failing).toHaveLength(FUNCTION_NAMES.length);
+    expect(failing).toHaveLength(JOB_NAMES.length);
   });
 });
 

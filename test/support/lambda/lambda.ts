@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import path from 'node:path';
 
@@ -65,6 +66,7 @@ export class Lambda {
   #deadline = 0;
   #spawnedAt = 0;
   #coldMs: number | undefined;
+  #coldProcessorMs = Number.NaN;
   #log = '';
 
   constructor(options: LambdaOptions, server: http.Server, port: number) {
@@ -74,9 +76,9 @@ export class Lambda {
     server.on('request', (request, response) => void this.#handle(request, response));
   }
 
-  /** From the start of the process until it asked for its first invocation. */
-  get coldMs(): number | undefined {
-    return this.#coldMs;
+  /** From the start of the process until it asked for its first invocation; on a busy machine most of that is waiting. */
+  get coldStart(): string {
+    return `cold start ${Math.round(this.#coldMs ?? Number.NaN)} ms, of which the processor worked ${this.#coldProcessorMs} ms`;
   }
 
   /** Of the process that runs; undefined: the next invocation starts one. */
@@ -179,7 +181,10 @@ export class Lambda {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [, isNext, id, kind, isInitError] = PATH.exec(request.url ?? '') ?? [];
     if (isNext !== undefined) {
-      this.#coldMs ??= performance.now() - this.#spawnedAt;
+      if (this.#coldMs === undefined) {
+        this.#coldMs = performance.now() - this.#spawnedAt;
+        this.#coldProcessorMs = processorMs(this.#child?.pid ?? 0);
+      }
       this.#idle = response;
       if (this.#current === undefined) this.freeze();
       else this.#give();
@@ -212,4 +217,13 @@ export class Lambda {
     });
     response.end(JSON.stringify(invocation.event));
   }
+}
+
+/** What all threads of a process had of the processors, user and system (proc(5)). */
+function processorMs(pid: number): number {
+  const TICK_MS = 10;
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return TICK_MS * (Number(fields[11]) + Number(fields[12]));
 }
