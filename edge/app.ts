@@ -94,11 +94,13 @@ class Edge {
     const header = request.headers.get('authorization');
     const now = Date.now();
     const address = `address ${request.headers.get('cf-connecting-ip') ?? 'unknown'}`;
-    // A token that is seen the first time costs a check of its signature, so its sender is counted before.
-    if (!this.#tokens.isKnown(header)) await this.#count(address, now);
+    // A token that is not known here costs a check of its signature, or the origin a look: its sender is counted before.
+    const isKnown = this.#tokens.isKnown(header);
+    if (!isKnown) await this.#count(address, now);
     const identity = await this.#tokens.identify(header, now);
     const { claims } = identity.principal;
-    await this.#count(claims === undefined ? address : `token ${claims.tokenId}`, now);
+    if (claims !== undefined) await this.#count(`token ${claims.tokenId}`, now);
+    else if (isKnown) await this.#count(address, now);
     return identity;
   }
 

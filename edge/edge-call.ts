@@ -47,8 +47,15 @@ export function callOf(request: Request, basinOfHost: BasinOfHost): EdgeCall {
 export function namedFor(call: EdgeCall, { streamPrefix }: Principal): EdgeCall {
   const { rule, basin } = call;
   const stream = rule?.on === 'stream in path' ? segment(call, 2) : undefined;
-  // No basin's name holds a slash, so no two streams have one key.
-  return stream === undefined || basin === undefined ? call : { ...call, streamKey: `${basin}/${streamPrefix}${stream}` };
+  return stream === undefined || basin === undefined ? call : { ...call, streamKey: streamKeyOf(basin, streamPrefix + stream) };
+}
+
+/**
+ * A key for each stream, and one for all that may ask for it. Names are as the client wrote them, so nothing is certain of them but that
+ * a header, and so the basin, holds no line feed.
+ */
+export function streamKeyOf(basin: string, stream: string): string {
+  return `${basin}\n${stream}`;
 }
 
 /** Whether the token allows this, as far as path and headers tell. @throws StoreError `permission_denied` */

@@ -7,6 +7,7 @@
 // Who asks was checked before (X1). Words come in any order: the one whose request was sent last counts.
 
 import { BoundedMap } from './bounded-map.ts';
+import { streamKeyOf } from './edge-call.ts';
 import type { HistoryRead } from './history-key.ts';
 import type { HistoryStore, KeptAnswer } from './history-store.ts';
 
@@ -69,7 +70,7 @@ export class History {
   }
 
   forgetBasin(basin: string, asOf: number): void {
-    for (const streamKey of [...this.#words.keys()]) if (streamKey.startsWith(`${basin}/`)) this.forget(streamKey, asOf);
+    for (const streamKey of [...this.#words.keys()]) if (streamKey.startsWith(streamKeyOf(basin, ''))) this.forget(streamKey, asOf);
   }
 
   #note(streamKey: string, word: Word): void {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startEdge } from '#functions/edge/workerd.ts';
 import { Api } from '#test/support/api.ts';
 import { openDuplex } from '#test/support/raw.ts';
-import { BASIN, closeWorld, offloadedStream, startWorld, type World, world } from './world.ts';
+import { BASIN, bearer, closeWorld, issue, offloadedStream, ROOT_TOKEN, startWorld, type World, world } from './world.ts';
 
 let at: World;
 
@@ -199,4 +199,24 @@ test('a client that asks too often is told to come later, and others are not', a
   expect((await of('192.0.2.2')).status).toBe(200);
   await new Promise((resolve) => setTimeout(resolve, 500));
   expect((await of('192.0.2.1')).status).toBe(200);
+});
+
+test('tokens are counted each, and what is no token of ours by its address', async () => {
+  const here = await world({ auth: 'required' }, { MILLRACE_RATE_PER_SEC: '5' });
+  const tokens = await Promise.all(
+    ['a', 'b'].map((id) => issue(here.direct, id, { basins: { prefix: '' }, streams: { prefix: '' }, ops: ['list-basins'] })),
+  );
+  const refusals = async (token: string, address: string, times: number): Promise<number> => {
+    const headers = { ...bearer(token), 'cf-connecting-ip': address };
+    const answers = await Promise.all(Array.from({ length: times }, () => here.api.call('GET', '/basins', { headers })));
+    return answers.filter(({ status }) => status === 429).length;
+  };
+  const [one = '', two = ''] = tokens;
+  await refusals(one, '192.0.2.1', 1);
+  await refusals(two, '192.0.2.1', 1);
+  expect(await refusals(one, '192.0.2.1', 30)).toBeGreaterThan(15);
+  // Another token from the same address; and addresses that guess, or have the root token.
+  expect(await refusals(two, '192.0.2.1', 5)).toBe(0);
+  expect(await refusals('guess', '192.0.2.3', 30)).toBeGreaterThan(15);
+  expect(await refusals(ROOT_TOKEN, '192.0.2.4', 8)).toBe(0);
 });

@@ -103,6 +103,27 @@ describe('where access is checked', () => {
     expect(await read('?seq_num=0&count=2')).toMatchObject({ cache: 'hit', bodies: '01' });
   });
 
+  test('X1: no way of writing basin and stream reaches what is kept of another stream', async () => {
+    // It may read any stream called "past", and none below "team/".
+    const narrow = await issue(at.direct, 'narrow', { ...ALL, basins: { prefix: 'edge-' }, streams: { exact: 'past' } });
+    for (const turn of [1, 2]) expect((await read('?seq_num=1&count=2', narrow)).status, `${turn}`).toBe(200);
+    for (const turn of [1, 2]) {
+      const team = await at.api.read('team/past', '?seq_num=1&count=2', bearer(other));
+      expect([turn, team.status, team.headers.get('millrace-cache')]).toEqual([turn, 200, turn === 1 ? 'miss' : 'hit']);
+    }
+    const ways = [
+      [`${BASIN}/team`, 'past'],
+      [`${BASIN}\tteam`, 'past'],
+      [`${BASIN}/team/past`, ''],
+      [BASIN, 'team/past'],
+      [BASIN, './team/past'],
+    ];
+    for (const [basin = '', stream = ''] of ways) {
+      const answer = await at.api.read(stream, '?seq_num=1&count=2', { ...bearer(narrow), 's2-basin': basin });
+      expect([answer.status >= 400, answer.text.includes('"body"')], `${basin} ${stream}`).toEqual([true, false]);
+    }
+  });
+
   test('X1: a revoked token reaches nothing that is kept, within the bound', async () => {
     const revoked = await issue(at.direct, 'revoked', ALL);
     await read('?seq_num=2&count=3', revoked);

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { BoundedMap } from '../../../edge/bounded-map.ts';
+import { streamKeyOf } from '../../../edge/edge-call.ts';
 import { History, parseImmutable } from '../../../edge/history.ts';
 import { HistoryStore } from '../../../edge/history-store.ts';
 
+const STREAM = streamKeyOf('basin-one', 'stream');
 const ONE = 'a'.repeat(32);
 const TWO = 'b'.repeat(32);
-const read = (start: number) => ({ streamKey: 'basin-one/stream', start, bounds: `${start}/1///raw` });
+const read = (start: number) => ({ streamKey: STREAM, start, bounds: `${start}/1///raw` });
 const bytes = (text: string): ArrayBuffer => new TextEncoder().encode(text).slice().buffer as ArrayBuffer;
 const answer = (text: string) => ({ contentType: 'application/json', body: bytes(text) });
 const said = (streamId: string, trimPoint = 0) => ({ streamId, trimPoint, tokenMs: 'open' as const });
@@ -45,7 +47,7 @@ describe('X2: history', () => {
   test('of a stream whose name stands for another one is not given', async () => {
     const history = new History(new HistoryStore(), 10_000);
     await history.keep(read(5), said(ONE), 1_000, answer('old'));
-    history.forget('basin-one/stream', 2_000);
+    history.forget(STREAM, 2_000);
     expect(await found(history, 5, 2_001)).toBeUndefined();
     await history.keep(read(6), said(ONE), 1_500, answer('late'));
     expect(await found(history, 5, 2_001)).toBeUndefined();
