@@ -21,6 +21,8 @@ const LOOK_EVERY_MS = 100;
 const READ_COUNT = 1_000;
 
 export interface StreamsOptions {
+  /** One stream of each at a time. Default: of both classes, and of either one that comes and goes. */
+  readonly kinds?: readonly StreamKind[];
   /** A stream is given up once it is this old, or has this many calls, or as many appends of which nobody knows as can be checked. */
   readonly ageMs: { readonly min: number; readonly max: number };
   readonly callsMax: number;
@@ -52,7 +54,7 @@ export class Streams {
     this.#checking = checking;
     this.#prng = prng;
     this.#options = options;
-    this.#places = KINDS.map((kind) => ({ kind, ...this.#make(kind) }));
+    this.#places = (options.kinds ?? KINDS).map((kind) => ({ kind, ...this.#make(kind) }));
   }
 
   get live(): readonly LiveStream[] {

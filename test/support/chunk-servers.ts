@@ -2,7 +2,7 @@
 
 import { type Server, startServer } from './server.ts';
 
-const SECRET = 'a-secret-of-tests-that-is-long-enough';
+export const SECRET = 'a-secret-of-tests-that-is-long-enough';
 const ZONES = ['a', 'b', 'c'];
 
 export interface ChunkServers {
