@@ -7,6 +7,8 @@ import type { Route } from '../placement/routes.ts';
 export interface Owners {
   /** Where this process is reached. */
   readonly address: OwnerAddress;
+  /** A unary read is tried here first, as it may lie in segments (T13): for whoever owns nothing, and passes on by a longer way. */
+  readonly readsFirst?: boolean;
   /** Whether a request for the channel is answered by this process now, be it with a failure. */
   isHere(channel: ChannelId): boolean;
   /** Where the channel is served, as far as is known; undefined: nowhere now. Cheap to ask again and again. */

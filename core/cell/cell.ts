@@ -29,6 +29,7 @@ import { ReadBudget } from '../reader/read-budget.ts';
 import { openRead } from '../reader/read-session.ts';
 import { Background } from './background.ts';
 import type { CellConfig, ChunkStoreKind } from './config.ts';
+import { readableTail } from './settled-reads.ts';
 import { type ChannelRef, knownChannel, ownedChannel, TaskOwners } from './task-owners.ts';
 import { flushUsage, heldIn } from './usage-jobs.ts';
 import { channelOf, chunkLogsOf } from './zone-logs.ts';
@@ -201,7 +202,7 @@ export function createCell(ports: CellPorts, config: CellConfig, task?: TaskSett
         deleteStream: async (ref) => owned(ref).deleteStream(ref),
       },
       openRead: async (ref, request, mode) => {
-        const tail = await owned(ref).tail(ref);
+        const tail = await readableTail({ owners, repository, own: (here) => owned(here).tail(here) }, ref, request, mode);
         return openRead({ objects, repository, tail, clock, checksum, random, limits: config.reader, budget }, ref, request, mode);
       },
     },

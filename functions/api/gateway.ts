@@ -16,6 +16,7 @@ export function gatewayOwners(cellUrl: string): NonNullable<Served['owners']> {
   return {
     address: NOWHERE,
     isHere: () => false,
+    readsFirst: true,
     find: async (channel) => ({ channel, epoch: epoch(0), address: { peer: cellUrl } }),
     // There is no other place to ask.
     refused: () => undefined,

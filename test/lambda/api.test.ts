@@ -163,8 +163,12 @@ describe.skipIf(isMissing(missingDynamo(), missingMoto()))('the control plane', 
     expect([metrics.status, text]).toEqual([200, expect.stringContaining('create-basin')]);
   });
 
-  test('goes on without any task for what needs none, and says when one is needed', async () => {
+  test('T13: goes on without any task for what needs none, and reads what lies in segments; it says when a task is needed', async () => {
     await task.stop();
+    const records = '/v1/streams/a%2Fstream/records';
+    const { status: found, json } = await ask('GET', `${records}?seq_num=0&count=2`);
+    expect([found, (json['records'] as { body: string }[]).map(({ body }) => body)]).toEqual([200, ['record 0', 'record 1']]);
+    expect(await ask('GET', `${records}?seq_num=0`)).toMatchObject({ status: 503 });
     expect(await ask('GET', '/v1/basins')).toMatchObject({ status: 200 });
     expect(await ask('POST', '/v1/streams', { stream: 'made-meanwhile' })).toMatchObject({ status: 201 });
     const append = await ask('POST', '/v1/streams/made-meanwhile/records', { records: [{ body: 'x' }] });

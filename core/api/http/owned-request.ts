@@ -43,7 +43,8 @@ export class Passing {
   request(owners: Owners, service: Service, named: Named, route: RouteName): OwnedRequest | undefined {
     if (!OWNED.has(route)) return undefined;
     const deps = { owners, peers: this.#peers, clock: this.#clock, draining: this.#draining, budget: this.#budget };
-    return new OwnedRequest(deps, service, named);
+    const isTriedHere = owners.readsFirst === true && route === 'GET /v1/streams/:stream/records';
+    return new OwnedRequest(deps, service, named, isTriedHere);
   }
 }
 
@@ -51,16 +52,20 @@ export class OwnedRequest {
   readonly #deps: PassOnDeps;
   readonly #service: Service;
   readonly #named: Named;
+  readonly #isTriedHere: boolean;
   #isLate = false;
 
-  constructor(deps: PassOnDeps, service: Service, named: Named) {
+  /** @param isTriedHere it may be answered without the owner; where it is not, it is passed on late */
+  constructor(deps: PassOnDeps, service: Service, named: Named, isTriedHere: boolean) {
     this.#deps = deps;
     this.#service = service;
     this.#named = named;
+    this.#isTriedHere = isTriedHere;
   }
 
   /** Resolves to the status that the client was answered with elsewhere; undefined: it is answered here, and nothing was read. */
   async passedOn(): Promise<number | undefined> {
+    if (this.#isTriedHere) return undefined;
     const { streams } = this.#service;
     const [basin, stream] = pathStream(this.#named);
     const found = streams.channelOf(basin, stream);
