@@ -145,6 +145,8 @@ class Edge {
   /** What an answer says besides. */
   #learn({ rule, url, streamKey }: EdgeCall, identity: Identity, { response }: Forwarded): void {
     if (response.status === 401) this.#tokens.doubt(identity);
+    // Refused: nothing has changed, and the name may be none.
+    if (response.status >= 400 && response.status < 500) return;
     if (rule?.name === 'DELETE /v1/streams/:stream' && streamKey !== undefined) this.#history.forget(streamKey, Date.now());
     if (rule?.name === 'DELETE /v1/basins/:basin') this.#history.forgetBasin(url.pathname.split('/')[3] ?? '', Date.now());
   }

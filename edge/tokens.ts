@@ -14,6 +14,8 @@ import type { Keys } from './keys.ts';
 
 const TOKEN_TYPE = 'millrace-access';
 const TOKENS_MAX = 4_096;
+/** A longer one is checked each time, and nothing that is kept is given to it: all that are remembered must fit in memory. */
+const REMEMBERED_CHARS_MAX = 2_048;
 /** Beyond this nothing of ours goes. */
 const TOKEN_CHARS_MAX = 24 * 1024;
 const DECODER = new TextDecoder();
@@ -96,7 +98,7 @@ export class Tokens {
     const claims = text === undefined ? undefined : decodeClaims(text);
     if (claims === undefined) throw invalidToken();
     const known: Known = { principal: principalOf(claims), believedUntil: 0 };
-    this.#known.set(token, known);
+    if (token.length <= REMEMBERED_CHARS_MAX) this.#known.set(token, known);
     return known;
   }
 }
