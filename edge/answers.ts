@@ -9,14 +9,23 @@ import type { KeptAnswer } from './history-store.ts';
 import { SettingError } from './settings.ts';
 
 /** What the origin tells the Worker alone, what belongs to one connection, and what is decided here. */
-const NOT_PASSED_BACK = /^(?:millrace-.*|access-control-.*|cache-control|connection|keep-alive|transfer-encoding|alt-svc|x-request-id)$/;
+const NOT_PASSED_BACK = [
+  'millrace-immutable',
+  'millrace-owner',
+  'access-control-allow-origin',
+  'access-control-expose-headers',
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'alt-svc',
+] as const;
 /** Nor may a body be changed, or held back to be packed. */
 const NO_STORE = 'no-store, no-transform';
 
 export function passedBack({ response }: Forwarded): Response {
   const { status, body } = response;
-  const headers = new Headers();
-  for (const [name, value] of response.headers) if (!NOT_PASSED_BACK.test(name)) headers.append(name, value);
+  const headers = new Headers(response.headers);
+  for (const name of NOT_PASSED_BACK) headers.delete(name);
   headers.set('cache-control', NO_STORE);
   return new Response(body, { status, headers });
 }

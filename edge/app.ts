@@ -25,6 +25,7 @@ import { type Identity, Tokens } from './tokens.ts';
 const OPEN_PATHS: ReadonlySet<string> = new Set(['/health', '/ping', '/openapi.json', '/.well-known/jwks.json']);
 /** For operators, who reach the origin itself. */
 const CLOSED_PATHS: ReadonlySet<string> = new Set(['/metrics']);
+const EXPOSED = [...CORS_ANSWER_HEADERS, 'retry-after', 'x-request-id', 'millrace-cache'].join(', ');
 /** What is told of a stream that is not there any more, or is another one. */
 const GONE: ReadonlySet<number> = new Set([404, 409]);
 
@@ -35,12 +36,12 @@ export function createApp(settings: Settings): Hono {
   const edge = new Edge(settings);
   const app = new Hono();
   const { corsOrigins } = settings;
-  app.use(
+  app.options(
+    '*',
     cors({
       origin: corsOrigins === '*' ? '*' : [...corsOrigins],
       allowMethods: [...CORS_METHODS],
       allowHeaders: [...CORS_REQUEST_HEADERS, 'x-request-id'],
-      exposeHeaders: [...CORS_ANSWER_HEADERS, 'retry-after', 'x-request-id', 'millrace-cache'],
       maxAge: CORS_AGE_SECS,
     }),
   );
@@ -87,7 +88,18 @@ class Edge {
       response = this.#failed(request, id, knownFailure(principal, error));
     }
     response.headers.set('x-request-id', id);
+    this.#allowPages(request, response.headers);
     return response;
+  }
+
+  /** For pages of other origins that ask without a preflight, or behind one. */
+  #allowPages(request: Request, headers: Headers): void {
+    const { corsOrigins } = this.#settings;
+    const page = corsOrigins === '*' ? '*' : (request.headers.get('origin') ?? '');
+    if (corsOrigins !== '*') headers.append('vary', 'origin');
+    if (corsOrigins !== '*' && !corsOrigins.includes(page)) return;
+    headers.set('access-control-allow-origin', page);
+    headers.set('access-control-expose-headers', EXPOSED);
   }
 
   async #admit({ request }: EdgeCall): Promise<Identity> {

@@ -14,10 +14,10 @@ export interface RequestBody {
   readonly init: ArrayBuffer | ReadableStream | null;
 }
 
-/** @throws when the client breaks off a body that is read whole */
-export async function requestBody(request: Request): Promise<RequestBody> {
+/** @param mayMove whether it may have to be sent again. @throws when the client breaks off a body that is read whole */
+export async function requestBody(request: Request, mayMove: boolean): Promise<RequestBody> {
   if (request.body === null || request.method === 'GET' || request.method === 'HEAD') return { isRepeatable: true, init: null };
   const length = request.headers.get('content-length');
-  if (length !== null && Number(length) <= WHOLE_BYTES_MAX) return { isRepeatable: true, init: await request.arrayBuffer() };
+  if (mayMove && length !== null && Number(length) <= WHOLE_BYTES_MAX) return { isRepeatable: true, init: await request.arrayBuffer() };
   return { isRepeatable: false, init: request.body };
 }

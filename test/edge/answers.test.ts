@@ -47,8 +47,7 @@ describe('caches', () => {
     expect([...answer.headers.keys()].filter((name) => name.startsWith('millrace-'))).toEqual(['millrace-cache']);
     // Nor what a client pretends to be.
     await at.api.read('quiet', '?seq_num=0', { 'millrace-follow': 'peer', 'millrace-owner': 'x' });
-    expect(at.origin.seen.at(-1)?.headers).toMatchObject({ 'millrace-follow': 'edge' });
-    expect(at.origin.seen.at(-1)?.headers).not.toHaveProperty('millrace-owner');
+    for (const name of ['millrace-follow', 'millrace-owner']) expect(at.origin.seen.at(-1)?.headers).not.toHaveProperty(name);
   });
 });
 
