@@ -75,9 +75,11 @@ export class History {
 
   #note(streamKey: string, word: Word): void {
     const known = this.#words.get(streamKey);
-    if (known !== undefined && known.asOf > word.asOf) return;
-    // At the same moment, of two trim points the greater is the later one.
-    const isSame = known?.asOf === word.asOf && known.streamId === word.streamId;
-    this.#words.set(streamKey, isSame ? { ...word, trimPoint: Math.max(known.trimPoint, word.trimPoint) } : word);
+    // A trim point only grows: who tells a smaller one of the same stream has not heard of it yet.
+    const isSame = known !== undefined && known.streamId === word.streamId;
+    const trimPoint = isSame ? Math.max(known.trimPoint, word.trimPoint) : word.trimPoint;
+    const isNewer = known === undefined || word.asOf >= known.asOf;
+    if (isNewer) this.#words.set(streamKey, { ...word, trimPoint });
+    else if (isSame) this.#words.set(streamKey, { ...known, trimPoint });
   }
 }

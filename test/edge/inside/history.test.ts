@@ -7,6 +7,7 @@ import { HistoryStore } from '../../../edge/history-store.ts';
 const STREAM = streamKeyOf('basin-one', 'stream');
 const ONE = 'a'.repeat(32);
 const TWO = 'b'.repeat(32);
+const THREE = 'c'.repeat(32);
 const read = (start: number) => ({ streamKey: STREAM, start, bounds: `${start}/1///raw` });
 const bytes = (text: string): ArrayBuffer => new TextEncoder().encode(text).slice().buffer as ArrayBuffer;
 const answer = (text: string) => ({ contentType: 'application/json', body: bytes(text) });
@@ -44,11 +45,24 @@ describe('X2: history', () => {
     expect(await found(history, 5, 3_001)).toBeUndefined();
   });
 
+  test('once trimmed stays so, whoever has not heard of it', async () => {
+    const history = new History(new HistoryStore(), 10_000);
+    await history.keep(read(5), said(ONE), 1_000, answer('five'));
+    await history.keep(read(9), said(ONE, 6), 2_000, answer('nine'));
+    await history.keep(read(9), said(ONE, 0), 3_000, answer('nine'));
+    expect([await found(history, 5, 3_001), await found(history, 9, 3_001)]).toEqual([undefined, 'nine']);
+    // Another stream of the name begins anew.
+    await history.keep(read(5), said(THREE, 0), 4_000, answer('new'));
+    expect(await found(history, 5, 4_001)).toBe('new');
+  });
+
   test('of a stream whose name stands for another one is not given', async () => {
     const history = new History(new HistoryStore(), 10_000);
     await history.keep(read(5), said(ONE), 1_000, answer('old'));
     history.forget(STREAM, 2_000);
     expect(await found(history, 5, 2_001)).toBeUndefined();
+    history.forget(STREAM, 2_000);
+    history.forget(streamKeyOf('basin-one', 'never read'), 2_000);
     await history.keep(read(6), said(ONE), 1_500, answer('late'));
     expect(await found(history, 5, 2_001)).toBeUndefined();
     await history.keep(read(6), said(TWO), 3_000, answer('new'));
