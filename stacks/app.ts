@@ -43,12 +43,15 @@ const stack = new Stack(app, context('stack') ?? 'Millrace', {
 const certificate = context('certificate');
 const hostName = context('hostName');
 const controlPlane = context('controlPlane');
+const jobs = context('jobs');
+const chunkServers = context('chunkServers');
 const cell = new Millrace(stack, 'Cell', {
   zones: zonesOf(context('zones') ?? ''),
   size: sizeOf(context('size') ?? 'development'),
   ...(hostName === undefined ? {} : { hostName }),
   ...(controlPlane === undefined ? {} : { controlPlane: yesOrNo('controlPlane', controlPlane) }),
-  jobs: jobsOf(context('jobs') ?? 'functions'),
+  ...(jobs === undefined ? {} : { jobs: jobsOf(jobs) }),
+  ...(chunkServers === undefined ? {} : { chunkServers: { instanceType: chunkServers } }),
   ...(certificate === undefined ? {} : { certificate: acm.Certificate.fromCertificateArn(stack, 'Certificate', certificate) }),
   basinSuffixes: (context('basinSuffixes') ?? '').split(',').filter((suffix) => suffix !== ''),
   removalPolicy: context('removal') === 'destroy' ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
@@ -56,5 +59,10 @@ const cell = new Millrace(stack, 'Cell', {
 new CfnOutput(stack, 'Endpoint', { value: cell.endpoint, description: 'Where clients reach it' });
 if (cell.api !== undefined) new CfnOutput(stack, 'ControlPlane', { value: cell.api.url.url, description: 'The control plane, by HTTPS' });
 new CfnOutput(stack, 'RootTokenSecret', { value: cell.channels.rootToken.secretArn, description: 'Holds the root token' });
+new CfnOutput(stack, 'Cluster', { value: cell.cluster.clusterName, description: 'Of ECS' });
+if (cell.zoneCheck !== undefined) {
+  new CfnOutput(stack, 'ZoneCheck', { value: cell.zoneCheck.taskDefinitionArn, description: 'Says which chunk server may be replaced' });
+  new CfnOutput(stack, 'TaskHosts', { value: cell.channels.hosts.provider.capacityProviderName, description: 'Where it runs' });
+}
 
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

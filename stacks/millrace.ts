@@ -1,9 +1,12 @@
 // A whole cell as one construct: `new Millrace(stack, 'Streams', { zones })`.
 
-import { Annotations, type aws_certificatemanager as acm, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Annotations, type aws_certificatemanager as acm, aws_ecs as ecs, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
+import { acknowledge } from './acknowledged.ts';
 import { Api } from './api.ts';
 import { ChannelService } from './channel-service.ts';
+import { ChunkServers } from './chunk-servers.ts';
+import { imageAsset } from './image.ts';
 import { Jobs } from './jobs.ts';
 import { Network } from './network.ts';
 import { Observability } from './observability.ts';
@@ -20,8 +23,10 @@ export interface MillraceProps {
   readonly certificate?: acm.ICertificate;
   /** Host names below which each basin has one of its own (`<basin>.<suffix>`). Default: none. */
   readonly basinSuffixes?: readonly string[];
-  /** Who does the jobs of the background: Lambda functions, or the channel task. Default: `functions`. */
+  /** Who does the jobs of the background: Lambda functions, or the channel tasks. Default: `functions`; with chunk servers, tasks. */
   readonly jobs?: 'functions' | 'task';
+  /** Three chunk servers, one a zone, for storage class `native`: the type of their hosts, on arm64, with one NVMe disk. Default: none. */
+  readonly chunkServers?: { readonly instanceType: string };
   /** A name of yours that leads to the load balancer, and that the certificate is for. Default: none; the endpoint has the name that AWS gave it. */
   readonly hostName?: string;
   /**
@@ -36,6 +41,11 @@ export interface MillraceProps {
 export class Millrace extends Construct {
   readonly network: Network;
   readonly storage: Storage;
+  readonly cluster: ecs.Cluster;
+  /** Undefined where there is no storage class `native`. */
+  readonly chunkServers: ChunkServers | undefined;
+  /** Says which chunk server may be replaced: for a person to run (docs/operations.md#replace-a-chunk-server). */
+  readonly zoneCheck: ecs.Ec2TaskDefinition | undefined;
   /** Undefined where the channel task does the jobs. */
   readonly jobs: Jobs | undefined;
   readonly channels: ChannelService;
@@ -54,23 +64,50 @@ export class Millrace extends Construct {
     this.storage = new Storage(this, 'Storage', { zones, removalPolicy });
     const { vpc } = this.network;
     const { storage } = this;
-    this.jobs = props.jobs === 'task' ? undefined : new Jobs(this, 'Jobs', { storage, size, removalPolicy });
+    this.cluster = new ecs.Cluster(this, 'Cluster', { vpc });
+    acknowledge(this.cluster, {
+      ECS4: 'Its metrics cost more than a small cell; tasks and chunk servers are counted, and say what they do',
+    });
+    const image = imageAsset(this);
+    const { cluster } = this;
+    this.jobs = jobsBy(props) === 'task' ? undefined : new Jobs(this, 'Jobs', { storage, size, removalPolicy });
     const { jobs } = this;
-    this.channels = new ChannelService(this, 'Channels', { vpc, storage, size, jobs, certificate, hostName, basinSuffixes, removalPolicy });
+    this.chunkServers =
+      props.chunkServers === undefined
+        ? undefined
+        : new ChunkServers(this, 'ChunkServers', { ...props.chunkServers, zones, cluster, image, storage, removalPolicy });
+    const { chunkServers } = this;
+    const common = { cluster, image, storage, size, jobs, chunkServers };
+    this.channels = new ChannelService(this, 'Channels', { ...common, certificate, hostName, basinSuffixes, removalPolicy });
     const { channels } = this;
-    const isReached = certificate === undefined || hostName !== undefined;
-    if (props.controlPlane === true && !isReached) {
-      throw new Error(
-        'controlPlane needs a hostName where there is a certificate: the function reaches the endpoint by the name that it is for',
-      );
-    }
-    const hasApi = props.controlPlane ?? (certificate !== undefined && isReached);
-    this.api = hasApi ? new Api(this, 'Api', { storage, channels, basinSuffixes, removalPolicy }) : undefined;
-    this.observability = new Observability(this, 'Observability', { channels, storage, jobs, api: this.api });
+    this.api = hasControlPlane(props) ? new Api(this, 'Api', { storage, channels, basinSuffixes, removalPolicy }) : undefined;
+    this.zoneCheck = chunkServers?.addCheck(channels.log);
+    // Tasks start when a quorum of chunk servers does, and write until they are gone.
+    if (chunkServers !== undefined) channels.node.addDependency(...chunkServers.services);
+    if (storage.emptier !== undefined) for (const writer of [channels, jobs, this.api]) writer?.node.addDependency(storage.emptier);
+    this.observability = new Observability(this, 'Observability', { channels, storage, jobs, api: this.api, chunkServers });
   }
 
   /** Where clients reach it, without a path. */
   get endpoint(): string {
     return this.channels.endpoint;
   }
+}
+
+function jobsBy({ jobs, chunkServers }: MillraceProps): 'functions' | 'task' {
+  if (chunkServers === undefined) return jobs ?? 'functions';
+  if (jobs === 'functions') {
+    throw new Error('jobs is "functions" where there are chunkServers; it must be "task": functions do not reach chunk servers');
+  }
+  return 'task';
+}
+
+function hasControlPlane({ controlPlane, certificate, hostName }: MillraceProps): boolean {
+  const isReached = certificate === undefined || hostName !== undefined;
+  if (controlPlane === true && !isReached) {
+    throw new Error(
+      'controlPlane needs a hostName where there is a certificate: the function reaches the endpoint by the name that it is for',
+    );
+  }
+  return controlPlane ?? (certificate !== undefined && isReached);
 }

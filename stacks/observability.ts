@@ -5,6 +5,7 @@ import { Construct } from 'constructs';
 import { createAlarm } from './alarm.ts';
 import type { Api } from './api.ts';
 import type { ChannelService } from './channel-service.ts';
+import type { ChunkServers } from './chunk-servers.ts';
 import type { Jobs } from './jobs.ts';
 import type { Storage } from './storage.ts';
 
@@ -13,6 +14,7 @@ export interface ObservabilityProps {
   readonly storage: Storage;
   readonly jobs: Jobs | undefined;
   readonly api: Api | undefined;
+  readonly chunkServers: ChunkServers | undefined;
 }
 
 const NAMESPACE = 'Millrace';
@@ -22,9 +24,9 @@ const { PUT_ITEM, UPDATE_ITEM, TRANSACT_WRITE_ITEMS, GET_ITEM, QUERY } = dynamod
 export class Observability extends Construct {
   readonly alarms: readonly cloudwatch.Alarm[];
 
-  constructor(scope: Construct, id: string, { channels, storage, jobs, api }: ObservabilityProps) {
+  constructor(scope: Construct, id: string, { channels, storage, jobs, api, chunkServers }: ObservabilityProps) {
     super(scope, id);
-    const serving = channels.targets.metrics.healthyHostCount({ period: MINUTE, statistic: 'Maximum' });
+    const serving = channels.entry.targets.metrics.healthyHostCount({ period: MINUTE, statistic: 'Maximum' });
     const halted = this.#events(channels.log, 'Halted', '{ $.event = "channel.halted" }');
     const damaged = this.#events(channels.log, 'Damaged', '{ $.event = "*damaged" || $.event = "*corrupt" }');
     const crashed = this.#events(channels.log, 'Crashed', '{ $.event = "server.crashed" }');
@@ -43,6 +45,7 @@ export class Observability extends Construct {
         ? []
         : [createAlarm(this, 'FunctionsLag', lagging, { above: 0, periods: 1, section: 'functions-lag' }), ...jobs.alarms]),
       ...(api?.alarms ?? []),
+      ...(chunkServers === undefined ? [] : this.#ofChunkServers(chunkServers)),
     ];
     const graph = (title: string, ...left: cloudwatch.IMetric[]): cloudwatch.GraphWidget =>
       new cloudwatch.GraphWidget({ title, left, width: 12 });
@@ -51,15 +54,32 @@ export class Observability extends Construct {
         [new cloudwatch.AlarmStatusWidget({ title: 'Alarms', alarms: [...this.alarms], width: 24 })],
         [
           graph('Tasks that serve', serving),
-          graph('Bytes of clients', channels.loadBalancer.metrics.processedBytes(), channels.loadBalancer.metrics.activeFlowCount()),
+          graph(
+            'Bytes of clients',
+            channels.entry.loadBalancer.metrics.processedBytes(),
+            channels.entry.loadBalancer.metrics.activeFlowCount(),
+          ),
         ],
         [
           graph('Table: units', storage.table.metricConsumedWriteCapacityUnits(), storage.table.metricConsumedReadCapacityUnits()),
-          graph('Task', channels.service.metricCpuUtilization(), channels.service.metricMemoryUtilization()),
+          graph('Bytes in flight, of a task', channels.bytesInFlight, channels.bytesInFlight.with({ statistic: 'Maximum' })),
+          graph('Tasks', channels.service.metricCpuUtilization(), channels.service.metricMemoryUtilization()),
         ],
         ...(jobs === undefined ? [] : [functionGraphs(jobs, graph)]),
       ],
     });
+  }
+
+  /** A task that runs says how busy it is; what says nothing does not run. */
+  #ofChunkServers({ services, log }: ChunkServers): cloudwatch.Alarm[] {
+    const damaged = this.#events(log, 'ChunksDamaged', '{ $.event = "*damaged" || $.event = "*corrupt" }');
+    return [
+      createAlarm(this, 'ChunksDamaged', damaged, { above: 0, periods: 1, section: 'a-zone-is-damaged' }),
+      ...services.map((service, i) => {
+        const running = service.metricCpuUtilization({ period: MINUTE, statistic: 'SampleCount' });
+        return createAlarm(this, `Zone${i + 1}Away`, running, { below: 1, periods: 5, section: 'a-chunk-server-is-away' });
+      }),
+    ];
   }
 
   #events(log: logs.ILogGroup, name: string, pattern: string): cloudwatch.Metric {

@@ -6,6 +6,8 @@ export interface Size {
   readonly instanceType: string;
   /** Memory that the task may use; the rest is the host's. */
   readonly taskMemoryMiB: number;
+  /** Channel tasks, each on a host of its own: one, or 3 to 5 (a deployment replaces one at a time). */
+  readonly tasks: { readonly min: 1 | 3 | 4 | 5; readonly max: 1 | 3 | 4 | 5 };
   /** Records that may wait for offload, a storage class. They lie in memory, so they bound it. */
   readonly backlogMib: number;
   /** Of the function that offloads: what it moves lies in it twice. */
@@ -16,11 +18,32 @@ export interface Size {
 
 export const SIZES = {
   /** To try it: about $12. */
-  development: { instanceType: 't4g.small', taskMemoryMiB: 1_400, backlogMib: 64, offloadMemoryMiB: 512, jobsEvery: Duration.minutes(5) },
-  /** About $62 a task; 2 vCPU, 4 GiB, up to 12.5 Gbit/s. */
-  small: { instanceType: 'c7g.large', taskMemoryMiB: 3_200, backlogMib: 256, offloadMemoryMiB: 1_024, jobsEvery: Duration.minutes(1) },
-  /** About $182 a task; 4 vCPU, 8 GiB, up to 40 Gbit/s. */
-  large: { instanceType: 'c7gn.xlarge', taskMemoryMiB: 7_000, backlogMib: 1_024, offloadMemoryMiB: 1_769, jobsEvery: Duration.minutes(1) },
+  development: {
+    instanceType: 't4g.small',
+    taskMemoryMiB: 1_400,
+    tasks: { min: 1, max: 1 },
+    backlogMib: 64,
+    offloadMemoryMiB: 512,
+    jobsEvery: Duration.minutes(5),
+  },
+  /** About $53 a task, and three of them; 2 vCPU, 4 GiB, up to 12.5 Gbit/s. */
+  small: {
+    instanceType: 'c7g.large',
+    taskMemoryMiB: 3_200,
+    tasks: { min: 3, max: 3 },
+    backlogMib: 256,
+    offloadMemoryMiB: 1_024,
+    jobsEvery: Duration.minutes(1),
+  },
+  /** About $182 a task, and three to five of them; 4 vCPU, 8 GiB, up to 40 Gbit/s. */
+  large: {
+    instanceType: 'c7gn.xlarge',
+    taskMemoryMiB: 7_000,
+    tasks: { min: 3, max: 5 },
+    backlogMib: 1_024,
+    offloadMemoryMiB: 1_769,
+    jobsEvery: Duration.minutes(1),
+  },
 } as const satisfies Record<string, Size>;
 
 export type SizeName = keyof typeof SIZES;

@@ -1,7 +1,7 @@
 // What a cell keeps: the table, the bucket of segments and standard chunks, and a directory bucket in each of three zones.
 //
-// All of it stays when the stack goes, unless it was asked to go too. A directory bucket's name has a suffix of the stack's own: a
-// zone is never made again under the name of one that is gone.
+// All of it stays when the stack goes, unless it was asked to go too: then buckets are emptied first, after all that writes to them is
+// gone. A directory bucket's name has a suffix of the stack's own: a zone is never made again under the name of one that is gone.
 
 import {
   Aws,
@@ -17,6 +17,7 @@ import {
 } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledged.ts';
+import { StackHandler } from './stack-handler.ts';
 import type { Zones } from './zones.ts';
 
 export interface StorageProps {
@@ -32,6 +33,8 @@ export class Storage extends Construct {
   readonly table: dynamodb.TableV2;
   readonly bucket: s3.Bucket;
   readonly expressBuckets: readonly s3express.CfnDirectoryBucket[];
+  /** What empties the buckets when the stack goes: whoever writes to them depends on it, to be gone before. Undefined: they stay. */
+  readonly emptier: StackHandler | undefined;
 
   constructor(scope: Construct, id: string, { zones, removalPolicy }: StorageProps) {
     super(scope, id);
@@ -51,7 +54,6 @@ export class Storage extends Construct {
       objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
       lifecycleRules: [{ abortIncompleteMultipartUploadAfter: ABANDONED_UPLOADS }],
       removalPolicy,
-      autoDeleteObjects: !isKept,
     });
     acknowledge(this.bucket, { S1: 'Access logs of every chunk would cost more than the chunks; CloudTrail data events can be turned on' });
     const suffix = Fn.select(0, Fn.split('-', Fn.select(2, Fn.split('/', Aws.STACK_ID))));
@@ -67,6 +69,7 @@ export class Storage extends Construct {
       bucket.applyRemovalPolicy(removalPolicy);
       return bucket;
     });
+    this.emptier = isKept ? undefined : this.#emptier(removalPolicy);
   }
 
   /** The settings by which a process finds them (functions/aws/env.ts). */
@@ -102,9 +105,33 @@ export class Storage extends Construct {
   }
 
   #grantObjects(grantee: iam.IRole, actions: readonly string[], why: string): void {
-    const bucketId = Stack.of(this).getLogicalId(this.bucket.node.defaultChild as CfnElement);
-    acknowledge(grantee, { [`IAM5[Resource::<${bucketId}.Arn>/*]`]: `Every object of the bucket: ${why}` });
+    acknowledge(grantee, { [`IAM5[Resource::<${this.#bucketId}.Arn>/*]`]: `Every object of the bucket: ${why}` });
     grant(grantee, actions, [this.bucket.arnForObjects('*')]);
+  }
+
+  /** What the check of chunk servers looks at: the items of channels. */
+  grantLook(grantee: iam.IRole): void {
+    const actions = ['GetItem', 'PutItem'].map((action) => `dynamodb:${action}`);
+    grant(grantee, actions, [this.table.tableArn]);
+  }
+
+  #emptier(removalPolicy: RemovalPolicy): StackHandler {
+    const { bucket, expressBuckets } = this;
+    const names = [bucket.bucketName, ...expressBuckets.map(({ ref }) => ref)];
+    const emptier = new StackHandler(this, 'Emptier', { handler: 'empty-buckets', properties: { Buckets: names }, removalPolicy });
+    const { role } = emptier;
+    grant(role, ['s3:ListBucketVersions', 's3:ListBucketMultipartUploads'], [bucket.bucketArn]);
+    this.#grantObjects(role, ['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:AbortMultipartUpload'], 'it empties the bucket');
+    grant(
+      role,
+      ['s3express:CreateSession'],
+      expressBuckets.map(({ attrArn }) => attrArn),
+    );
+    return emptier;
+  }
+
+  get #bucketId(): string {
+    return Stack.of(this).getLogicalId(this.bucket.node.defaultChild as CfnElement);
   }
 }
 

@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os';
 import type { OwnerAddress } from '#core/model/owner-address.ts';
 import { needed, readStorageEnv, type StorageEnv, type Variables } from '#functions/aws/env.ts';
 import { type LocalEnv, readEnv, SettingError } from '#functions/local/env.ts';
+import type { MetricsName } from './load-metrics.ts';
 
 export interface ChannelEnv extends Omit<LocalEnv, 'dataDir'>, StorageEnv {
   /** What the key that signs access tokens is derived from. Undefined: access is not checked. */
@@ -14,8 +15,11 @@ export interface ChannelEnv extends Omit<LocalEnv, 'dataDir'>, StorageEnv {
   readonly peerUrl: string | undefined;
   /** Where anybody does; undefined: only through other tasks. */
   readonly edgeUrl: string | undefined;
+  /** Undefined: the task writes no metrics into its log. */
+  readonly metrics: MetricsName | undefined;
 }
 
+const METRICS = /^([A-Za-z0-9_.#-]{1,200})\/([A-Za-z0-9_.-]{1,200})$/;
 const SECRET_CHARS_MIN = 32;
 const QUEUE_URL = /^https?:\/\/[^/]+\/.+/;
 
@@ -35,6 +39,7 @@ export function readChannelEnv(variables: Variables): ChannelEnv {
     offloadQueueUrl,
     peerUrl: baseUrl(variables, 'MILLRACE_PEER_URL'),
     edgeUrl: baseUrl(variables, 'MILLRACE_EDGE_URL'),
+    metrics: metricsName(variables['MILLRACE_METRICS']),
   };
 }
 
@@ -84,6 +89,15 @@ function isAnyAddress(host: string): boolean {
 function outerAddress(): string | undefined {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   return all.find(({ internal, family }) => !internal && family === 'IPv4')?.address;
+}
+
+function metricsName(text: string | undefined): MetricsName | undefined {
+  if (text === undefined || text === '') return undefined;
+  const [, namespace, cell] = METRICS.exec(text) ?? [];
+  if (namespace !== undefined && cell !== undefined) return { namespace, cell };
+  throw new SettingError(
+    `MILLRACE_METRICS is "${text}"; it must be a namespace of CloudWatch and a name for the cell, such as Millrace/my-cell`,
+  );
 }
 
 function baseUrl(variables: Variables, name: string): string | undefined {

@@ -46,6 +46,8 @@ export interface Host<Env extends ServingEnv, Place extends Port> {
   readonly proof: Proof;
   /** Of a process that is one of several; absent: it is the only one. */
   readonly task?: (env: Env, place: Place) => TaskSettings;
+  /** Tells what the cell does, to whom the host likes. */
+  readonly watch?: (env: Env, cell: Cell) => void;
 }
 
 export type ServingEnv = Pick<LocalEnv, 'port' | 'host' | 'config' | 'basinSuffixes' | 'tls'>;
@@ -61,6 +63,7 @@ async function open<Env extends ServingEnv, Place extends Port>({
   openStorage,
   proof,
   task,
+  watch,
 }: Host<Env, Place>): Promise<void> {
   const env = readEnv();
   const { host, config, basinSuffixes, tls } = env;
@@ -90,6 +93,7 @@ async function open<Env extends ServingEnv, Place extends Port>({
   if (storage.newRootToken !== undefined) tellRootToken(storage.newRootToken);
   cell = createCell(storage.ports, config, task?.(env, place));
   gaugeCell(trace, cell);
+  watch?.(env, cell);
   let isUp = true;
   const isStillUp = (): boolean => isUp;
   stop = async () => {

@@ -3,7 +3,7 @@
 // However it ends, what was acknowledged is there at the next start: then it is a crash like any other.
 
 /** A drain takes 3 s at most; the rest is for closing what is open. */
-const STOP_MS_MAX = 5_000;
+export const STOP_MS_MAX = 5_000;
 /** npm passes on what the terminal sends to both: one Ctrl-C is two signals. */
 const SAME_SIGNAL_MS = 500;
 

@@ -3,7 +3,9 @@ import { App, aws_certificatemanager as acm, RemovalPolicy, Stack } from 'aws-cd
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test, vi } from 'vitest';
 import { readChannelEnv } from '#functions/channel/env.ts';
+import { STOP_MS_MAX } from '#functions/local/signals.ts';
 import { Millrace, type MillraceProps } from '#stacks/millrace.ts';
+import { SIZES } from '#stacks/sizes.ts';
 import type { Zones } from '#stacks/zones.ts';
 
 // A synthesis hashes what goes into the image.
@@ -133,12 +135,26 @@ describe('the channel task', () => {
   });
 
   test('runs as a user without rights, on a file system that it cannot write to, with time to drain', () => {
-    expect(containerOf(templateOf())).toMatchObject({
-      User: 'node',
+    const container = containerOf(templateOf());
+    expect(container).toMatchObject({
+      User: '1000:1000',
       ReadonlyRootFilesystem: true,
-      StopTimeout: 30,
+      LinuxParameters: { InitProcessEnabled: true },
       Ulimits: [{ Name: 'nofile', SoftLimit: 65_536, HardLimit: 65_536 }],
     });
+    expect(Number(container['StopTimeout']) * 1_000).toBeGreaterThanOrEqual(2 * STOP_MS_MAX);
+  });
+
+  test('is asked whether it is alive, and runs as the user, as its image says', () => {
+    const dockerfile = readFileSync('functions/image/Dockerfile', 'utf8');
+    const { User, HealthCheck } = containerOf(templateOf()) as { User: string; HealthCheck: Record<string, unknown> };
+    expect(dockerfile).toContain(`\nUSER ${User}\n`);
+    const { Command, Interval, Timeout, Retries, StartPeriod } = HealthCheck as { Command: string[] } & Record<string, number>;
+    const times = `--interval=${Interval}s --timeout=${Timeout}s --retries=${Retries} --start-period=${StartPeriod}s`;
+    const command = Command.slice(1)
+      .map((word) => JSON.stringify(word))
+      .join(', ');
+    expect(dockerfile).toContain(`HEALTHCHECK ${times} CMD [${command}]`);
   });
 
   test('may do what it does with its own table and buckets, and nothing else', () => {
@@ -155,7 +171,7 @@ describe('the channel task', () => {
     for (const { Resource } of Statement) expect(JSON.stringify(Resource)).not.toBe('"*"');
   });
 
-  test('is replaced by ending the old one first, as only one can own the channels', () => {
+  test('is replaced by ending the old one first where it is the only one, as its host has room for one', () => {
     templateOf().hasResourceProperties('AWS::ECS::Service', {
       DesiredCount: 1,
       DeploymentConfiguration: {
@@ -166,10 +182,40 @@ describe('the channel task', () => {
     });
   });
 
-  test('is reached only through the load balancer', () => {
+  test.each(['small', 'large'] as const)('of size %s is one of three in three zones, replaced one at a time', (size) => {
+    const service = only(resources(templateOf({ size }), 'AWS::ECS::Service'));
+    const { DeploymentConfiguration, PlacementStrategies, PlacementConstraints } = service.Properties;
+    expect(PlacementStrategies).toEqual([{ Type: 'spread', Field: 'attribute:ecs.availability-zone' }]);
+    expect(PlacementConstraints).toEqual([{ Type: 'distinctInstance' }]);
+    expect(DeploymentConfiguration).toMatchObject({ MaximumPercent: 100, DeploymentCircuitBreaker: { Enable: true, Rollback: true } });
+    const { MinimumHealthyPercent } = DeploymentConfiguration as { MinimumHealthyPercent: number };
+    const { min, max } = SIZES[size].tasks;
+    // ECS rounds up what must stay.
+    for (let count: number = min; count <= max; count += 1) expect(count - Math.ceil((count * MinimumHealthyPercent) / 100)).toBe(1);
+  });
+
+  test('is added and taken away by the bytes in flight that it writes into its log', () => {
+    const template = templateOf({ size: 'large' });
+    template.hasResourceProperties('AWS::ApplicationAutoScaling::ScalableTarget', { MinCapacity: 3, MaxCapacity: 5 });
+    const policy = only(resources(template, 'AWS::ApplicationAutoScaling::ScalingPolicy'));
+    const { CustomizedMetricSpecification: metric } = policy.Properties['TargetTrackingScalingPolicyConfiguration'] as {
+      CustomizedMetricSpecification: { Namespace: string; MetricName: string; Dimensions: { Name: string; Value: string }[] };
+    };
+    const list = containerOf(template)['Environment'] as { Name: string; Value: string }[];
+    const written = list.find(({ Name }) => Name === 'MILLRACE_METRICS')?.Value;
+    expect(written).toBe(`${metric.Namespace}/${metric.Dimensions[0]?.Value}`);
+    expect(metric).toMatchObject({ MetricName: 'BytesInFlight', Dimensions: [{ Name: 'Cell' }] });
+    templateOf().resourceCountIs('AWS::ApplicationAutoScaling::ScalableTarget', 0);
+  });
+
+  test('is reached only through the load balancer, and by other tasks', () => {
     const ingress = resources(templateOf(), 'AWS::EC2::SecurityGroupIngress');
-    expect(ingress.map(({ Properties }) => Properties['FromPort'])).toEqual([8080]);
-    expect(ingress[0]?.Properties['SourceSecurityGroupId']).toBeDefined();
+    expect(ingress.map(({ Properties }) => Properties['FromPort'])).toEqual([8080, 8080]);
+    const self = ingress.filter(
+      ({ Properties }) => JSON.stringify(Properties['SourceSecurityGroupId']) === JSON.stringify(Properties['GroupId']),
+    );
+    expect(self).toHaveLength(1);
+    for (const { Properties } of ingress) expect(Properties['SourceSecurityGroupId']).toBeDefined();
   });
 });
 
