@@ -1,4 +1,4 @@
-// npm run bench -- append|read|latency|encryption|native|edge|idle|all [--json] [--streams N] [--dir FOLDER]: the real process, measured from outside.
+// npm run bench -- append|read|latency|encryption|passing|native|edge|idle|all [--json] [--streams N] [--dir FOLDER]: the real process, measured from outside.
 
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -12,22 +12,24 @@ import { benchIdle } from './idle.ts';
 import { benchLatency } from './latency.ts';
 import { createBenchBasin, UnaryClient } from './load.ts';
 import { benchNative } from './native.ts';
+import { benchPassing } from './passing.ts';
 import { benchRead } from './read.ts';
 import { Report } from './report.ts';
 
-const USAGE = `usage: npm run bench -- append|read|latency|encryption|native|edge|idle|all [--json] [--streams N] [--dir FOLDER]
+const USAGE = `usage: npm run bench -- append|read|latency|encryption|passing|native|edge|idle|all [--json] [--streams N] [--dir FOLDER]
 
   append      one session at 128 B, 1 KiB and 8 KiB records
   read        catch-up read after a restart, from segments
   latency     unary and session appends, 1 and 64 clients, 1 and 1,000 streams; tailing end to end
   encryption  appends and reads of one session, plain and with each cipher
+  passing     what it adds to an append that another task owns its stream
   native      appends through three chunk servers, beside the embedded zones
   edge        what the edge Worker adds to appends and events, in workerd
   idle        resident memory a stream, --streams of them (default 300,000)
-  all         append, read, latency and encryption
+  all         append, read, latency, encryption and passing
   --dir       where data folders go (default .millrace: measure the disk that you will use)`;
 
-const BENCHES = ['append', 'read', 'latency', 'encryption', 'native', 'edge', 'idle', 'all'] as const;
+const BENCHES = ['append', 'read', 'latency', 'encryption', 'passing', 'native', 'edge', 'idle', 'all'] as const;
 type Bench = (typeof BENCHES)[number];
 
 interface Options {
@@ -63,7 +65,8 @@ async function run(options: Options): Promise<void> {
   try {
     if (wants('idle')) await benchIdle(path.join(folder, 'data'), options.streams, report);
     if (wants('native')) await benchNative(folder, report);
-    if (options.bench === 'idle' || options.bench === 'native') return;
+    if (wants('passing')) await benchPassing(report);
+    if (options.bench === 'idle' || options.bench === 'native' || options.bench === 'passing') return;
 
     let ceiling = Number.NaN;
     if (wants('append') || wants('read')) {

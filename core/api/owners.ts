@@ -2,7 +2,7 @@
 
 import type { ChannelId } from '../model/ids.ts';
 import type { OwnerAddress } from '../model/owner-address.ts';
-import type { Route } from '../placement/routes.ts';
+import type { Refusal, Route } from '../placement/routes.ts';
 
 export interface Owners {
   /** Where this process is reached. */
@@ -14,7 +14,7 @@ export interface Owners {
   /** Where the channel is served, as far as is known; undefined: nowhere now. Cheap to ask again and again. */
   find(channel: ChannelId): Promise<Route | undefined>;
   /** Whoever is at the end of the route does not serve the channel (now): it is not given again for a while. */
-  refused(route: Route): void;
+  refused(route: Route, how: Refusal): void;
   /** The route may be out of date. */
   doubt(route: Route): void;
 }

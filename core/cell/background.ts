@@ -28,9 +28,10 @@ export class Background {
     channels: readonly OwnedChannel[],
     access: Access,
     meter: Meter,
+    isOneOfSeveral: boolean,
   ) {
     this.#ports = ports;
-    this.#jobs = [...listJobs(ports, config, repository, channels, meter), ...accessJobs(access, config, repository)];
+    this.#jobs = [...listJobs(ports, config, repository, channels, meter, isOneOfSeveral), ...accessJobs(access, config, repository)];
   }
 
   /** Again: nothing. */

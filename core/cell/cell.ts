@@ -6,12 +6,14 @@ import type { ServiceSettings } from '../api/basins.ts';
 import type { Owners } from '../api/owners.ts';
 import { Service } from '../api/service.ts';
 import { Meter } from '../api/usage/meter.ts';
+import { toHex } from '../base/bytes.ts';
 import { Channel } from '../channel/channel.ts';
 import type { Proof } from '../channel/takeover.ts';
 import { Repository } from '../metadata/repository.ts';
 import { storedBytes } from '../metadata/stored-bytes.ts';
-import { refused, StoreError } from '../model/errors.ts';
-import type { ChannelId, ZoneId } from '../model/ids.ts';
+import type { StreamRef } from '../model/append.ts';
+import { StoreError } from '../model/errors.ts';
+import type { ChannelId, StreamId, ZoneId } from '../model/ids.ts';
 import type { OwnerAddress } from '../model/owner-address.ts';
 import type { StorageClass } from '../model/stream-config.ts';
 import type { Checksum } from '../ports/checksum.ts';
@@ -28,11 +30,14 @@ import type { Trace } from '../ports/trace.ts';
 import { ReadBudget } from '../reader/read-budget.ts';
 import { openRead } from '../reader/read-session.ts';
 import { Background } from './background.ts';
+import { ChannelSlot } from './channel-slot.ts';
 import type { CellConfig, ChunkStoreKind } from './config.ts';
+import { NewStreams } from './new-streams.ts';
+import { Operator } from './operator.ts';
 import { readableTail } from './settled-reads.ts';
-import { type ChannelRef, knownChannel, ownedChannel, TaskOwners } from './task-owners.ts';
+import { channelsOfTask, knownChannel, onOwnedChannel, TaskOwners } from './task-owners.ts';
 import { flushUsage, heldIn } from './usage-jobs.ts';
-import { channelOf, chunkLogsOf } from './zone-logs.ts';
+import { channelsOf, chunkLogsOf } from './zone-logs.ts';
 
 export type { Proof };
 
@@ -72,40 +77,45 @@ export interface OwnedChannel {
   readonly logs: ChunkLogs;
 }
 
-/** One channel a storage class, for now. */
 function createChannels(
   ports: CellPorts,
   config: CellConfig,
   repository: Repository,
   address: OwnerAddress | undefined,
-): readonly OwnedChannel[] {
-  return ports.zones.map((zones) => {
-    const id = channelOf(zones);
-    const { clock, random, checksum, trace } = ports;
+): readonly ChannelSlot[] {
+  const { clock, random, checksum, trace } = ports;
+  return ports.zones.flatMap((zones) => {
     const logs = chunkLogsOf(ports, config, zones);
-    const channel = new Channel(
-      {
+    return channelsOf(zones, config.channelsPerClass).map((id) => {
+      const register = repository.channel(id, config.channel.leaseMs, address);
+      const deps = {
         channel: id,
         clock,
         random,
         checksum,
         trace,
         logs,
-        metadata: repository.channel(id, config.channel.leaseMs, address),
-        readState: (streamId) => repository.segments.readState(streamId, 'strong'),
-        isNamed: ({ basin, name, streamId }) => repository.streams.isNamed(basin, name, streamId),
-      },
-      { ...config.channel, batching: zones.kind.batching },
-    );
-    return { id, zones, storageClass: zones.storageClass, channel, logs };
+        metadata: register,
+        readState: (streamId: StreamId) => repository.segments.readState(streamId, 'strong'),
+        isNamed: ({ basin, name, streamId }: StreamRef) => repository.streams.isNamed(basin, name, streamId),
+      };
+      const make = () => new Channel(deps, { ...config.channel, batching: zones.kind.batching });
+      return new ChannelSlot({ id, zones, logs, register, make });
+    });
   });
 }
 
-/** Where a new stream of a class goes. */
-function place(channels: readonly OwnedChannel[], storageClass: StorageClass): ChannelId {
-  const owned = channels.find((candidate) => candidate.storageClass === storageClass);
-  if (owned === undefined) throw refused('invalid', `this deployment has no storage class "${storageClass}"`);
-  return owned.id;
+function operatorOf(
+  { clock, random, trace }: CellPorts,
+  { channel: { leaseMs } }: CellConfig,
+  repository: Repository,
+  owners: TaskOwners,
+  channels: readonly ChannelSlot[],
+): Operator {
+  const { routes } = owners;
+  const operator = new Operator({ clock, trace, repository, routes, leaseMs, task: toHex(random.bytes(16)) }, channels);
+  owners.onVacant(() => operator.wanted());
+  return operator;
 }
 
 /** How long channels that cannot be taken over keep those from serving that were, and the background from making room. */
@@ -176,10 +186,13 @@ export function createCell(ports: CellPorts, config: CellConfig, task?: TaskSett
   const repository = new Repository(ports.metadata, clock, random);
   const channels = createChannels(ports, config, repository, task?.address);
   const owners = task === undefined ? undefined : new TaskOwners(task.address, channels, repository, clock);
-  const owned = (ref: ChannelRef) => ownedChannel(channels, owners, ref);
-  const settings = { location: config.location, storageClasses: channels.map(({ storageClass }) => storageClass) };
+  const operator = owners === undefined ? undefined : operatorOf(ports, config, repository, owners, channels);
+  const settings = { location: config.location, storageClasses: ports.zones.map(({ storageClass }) => storageClass) };
+  const placement = new NewStreams(channels);
   const meter = new Meter(clock, random, config.usage);
   const budget = new ReadBudget(clock, config.reader.allReadsBytesMax, config.reader.roomWaitMs);
+  const own = (ref: StreamRef) =>
+    owners === undefined ? knownChannel(channels, ref).tail(ref) : onOwnedChannel(channels, owners, ref, (channel) => channel.tail(ref));
   const service = new Service(
     {
       names: repository,
@@ -189,20 +202,11 @@ export function createCell(ports: CellPorts, config: CellConfig, task?: TaskSett
       meter,
       usage: repository.usage,
       storedBytes: (streamId) => storedBytes(repository.segments, streamId, heldIn(channels)),
-      place: (storageClass) => place(channels, storageClass),
+      place: (storageClass) => placement.next(storageClass),
       servingClass: (channel) => channels.find(({ id }) => id === channel)?.storageClass,
-      channels: {
-        requireHere: (ref) => void owned(ref),
-        // A session began here, and ends here.
-        append: async (ref, batch, conditions, session) =>
-          (session === undefined ? owned(ref) : knownChannel(channels, ref)).append(ref, batch, conditions, session),
-        room: (ref, signal) => knownChannel(channels, ref).room(signal),
-        tail: async (ref) => owned(ref).tail(ref),
-        updateConfig: async (ref) => owned(ref).updateConfig(ref),
-        deleteStream: async (ref) => owned(ref).deleteStream(ref),
-      },
+      channels: channelsOfTask(channels, owners),
       openRead: async (ref, request, mode) => {
-        const tail = await readableTail({ owners, repository, own: (here) => owned(here).tail(here) }, ref, request, mode);
+        const tail = await readableTail({ owners, repository, own }, ref, request, mode);
         return openRead({ objects, repository, tail, clock, checksum, random, limits: config.reader, budget }, ref, request, mode);
       },
     },
@@ -210,7 +214,7 @@ export function createCell(ports: CellPorts, config: CellConfig, task?: TaskSett
   );
   const access = new Access({ authority, tokens: repository.accessTokens, clock }, config.access);
   const tokens = new Tokens({ authority, tokens: repository.accessTokens, revocations: access.revocations, clock, random, meter });
-  const background = new Background(ports, config, repository, channels, access, meter);
+  const background = new Background(ports, config, repository, channels, access, meter, task !== undefined);
   return {
     settings,
     service,
@@ -225,8 +229,8 @@ export function createCell(ports: CellPorts, config: CellConfig, task?: TaskSett
       return owners !== undefined || channels[0]?.channel.isReady === true;
     },
     async open(proof) {
-      if (owners !== undefined) {
-        void opened(ports, channels, proof).catch((error: unknown) => ports.trace.event('channel.halted', { message: String(error) }));
+      if (operator !== undefined) {
+        operator.start();
         background.start();
         return;
       }
@@ -238,7 +242,7 @@ export function createCell(ports: CellPorts, config: CellConfig, task?: TaskSett
     flushUsage: () => flushUsage({ ports, config, repository, meter, channels }, false),
     async close() {
       await background.stop();
-      await Promise.all(channels.map(({ channel }) => channel.close()));
+      await (operator === undefined ? Promise.all(channels.map(({ channel }) => channel.close())) : operator.close());
       // Whatever it is that keeps usage from being written, the process ends.
       await flushUsage({ ports, config, repository, meter, channels }, true).catch((error: unknown) => {
         if (!(error instanceof StoreError)) throw error;

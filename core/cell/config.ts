@@ -58,9 +58,14 @@ export const CHUNK_STORE_KINDS = {
 /** What a location may be called. */
 export const LOCATION_NAME = /^[A-Za-z0-9:.-]{1,64}$/;
 
+/** Each costs reads and renewals of its item, whether or not it is used. */
+export const CHANNELS_MAX = 64;
+
 export interface CellConfig {
   /** The one location of this deployment, as the API names it. */
   readonly location: string;
+  /** Channels of each storage class, among which tasks share: 1 to CHANNELS_MAX. It may grow, and never shrink. */
+  readonly channelsPerClass: number;
   /** Who may do what, and how soon a revoked access token is known everywhere. */
   readonly access: AccessSettings;
   readonly channel: Omit<ChannelConfig, 'batching'>;
@@ -112,6 +117,7 @@ export interface CellConfig {
 
 export const DEFAULT_CELL_CONFIG: CellConfig = {
   location: 'local',
+  channelsPerClass: 1,
   access: { mode: 'off', revocationMsMax: 10_000 },
   channel: {
     leaseMs: 10_000,

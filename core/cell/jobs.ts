@@ -31,6 +31,12 @@ interface Context {
   readonly config: CellConfig;
   readonly repository: Repository;
   readonly meter: Meter;
+  /** Whether other processes may have channels: each sees to its own. */
+  readonly isOneOfSeveral: boolean;
+}
+
+function isElsewhere({ isOneOfSeveral }: Context, { channel }: OwnedChannel): boolean {
+  return isOneOfSeveral && !channel.isReady;
 }
 
 export function listJobs(
@@ -39,8 +45,9 @@ export function listJobs(
   repository: Repository,
   channels: readonly OwnedChannel[],
   meter: Meter,
+  isOneOfSeveral: boolean,
 ): readonly Job[] {
-  const context = { ports, config, repository, meter };
+  const context = { ports, config, repository, meter, isOneOfSeveral };
   const { upkeep } = config;
   const trim: Walk = (ports, request, budgetMs) =>
     runTrim({ ...ports, emptyStreams: emptyStreams(context, channels) }, { ...request, upkeep }, budgetMs);
@@ -99,6 +106,7 @@ function chunkGcJob(context: Context, owned: OwnedChannel): Job {
     name: `gc ${owned.id}`,
     everyMs: context.config.everyMs.gc,
     async run() {
+      if (isElsewhere(context, owned)) return;
       const report = await runChunkGc(ports, { channel: owned.id, deleted }, context.config.jobBudgetMs);
       deleted = report.deleted;
     },
@@ -114,6 +122,7 @@ function sweepJob(context: Context, owned: OwnedChannel): Job {
     everyMs: everyMs.sweep,
     firstMs: everyMs.gc,
     async run() {
+      if (isElsewhere(context, owned)) return;
       await runSweepLogs(ports, { channel: owned.id }, context.config.jobBudgetMs);
     },
   };
@@ -174,9 +183,15 @@ function walkJob({ config, ports, repository, meter }: Context, name: string, ev
   };
 }
 
-function deletionJob({ ports, repository, config, meter }: Context, channels: readonly OwnedChannel[]): Job {
+function deletionJob(context: Context, channels: readonly OwnedChannel[]): Job {
+  const { ports, repository, config, meter } = context;
+  const ownedOf = (ref: StreamRef) => channels.find(({ id }) => id === ref.channel);
+  const isOurs = (ref: StreamRef): boolean => {
+    const owned = ownedOf(ref);
+    return owned === undefined || !isElsewhere(context, owned);
+  };
   const seal = async (ref: StreamRef): Promise<void> => {
-    const owned = channels.find(({ id }) => id === ref.channel);
+    const owned = ownedOf(ref);
     if (owned === undefined) throw refused('unavailable', `channel ${ref.channel} is not served here`);
     await owned.channel.deleteStream(ref);
   };
@@ -185,7 +200,7 @@ function deletionJob({ ports, repository, config, meter }: Context, channels: re
     everyMs: config.everyMs.delete,
     async run() {
       const unlinked = (streamId: StreamId): void => meter.changed(streamId);
-      await runDelete({ ...ports, repository, seal, unlinked }, { upkeep: config.upkeep }, config.jobBudgetMs);
+      await runDelete({ ...ports, repository, seal, isOurs, unlinked }, { upkeep: config.upkeep }, config.jobBudgetMs);
     },
   };
 }
@@ -197,9 +212,14 @@ function zoneJob({ repository, config }: Context, channels: readonly OwnedChanne
     everyMs: config.everyMs.sweep,
     firstMs: config.everyMs.gc,
     async run() {
-      for (const { id, zones } of channels) {
-        const { logs } = await repository.channel(id, config.channel.leaseMs).read();
-        await zones.removeUnnamed?.(new Set(logs.flatMap((log): readonly ZoneId[] => log.zones)));
+      for (const zones of new Set(channels.map((owned) => owned.zones))) {
+        const named = new Set<ZoneId>();
+        // One log of any channel that lies in them is enough.
+        for (const { id } of channels.filter((owned) => owned.zones === zones)) {
+          const { logs } = await repository.channel(id, config.channel.leaseMs).read();
+          for (const log of logs) for (const zone of log.zones) named.add(zone);
+        }
+        await zones.removeUnnamed?.(named);
       }
     },
   };

@@ -13,9 +13,10 @@ import type { Job } from './jobs.ts';
 export function hintedOffload(
   ports: Pick<CellPorts, 'clock' | 'trace' | 'offloadQueue'>,
   config: Pick<CellConfig, 'offload' | 'channel' | 'hints'>,
-  { id: channel, channel: owner }: OwnedChannel,
+  owned: OwnedChannel,
   own: Job,
 ): Job {
+  const { id: channel } = owned;
   const { clock, trace, offloadQueue } = ports;
   const { offload, hints } = config;
   invariant(offloadQueue !== undefined, 'J3: where functions offload, a queue tells them');
@@ -35,7 +36,7 @@ export function hintedOffload(
   return {
     ...own,
     async run() {
-      const hint = owner.offloadHint();
+      const hint = owned.channel.offloadHint();
       const { backlogBytes, ageMs } = hint ?? { backlogBytes: 0, ageMs: 0 };
       if (hint === undefined || (backlogBytes < offload.backlogBytesMin && ageMs < offload.ageMsMin)) return;
       const now = clock.monotonic();

@@ -26,10 +26,10 @@ import type { ChunkLogs } from '../ports/chunk-log.ts';
 import type { OffloadHint } from '../ports/offload-queue.ts';
 import type { CellPorts } from './cell.ts';
 import type { CellConfig } from './config.ts';
-import { channelOf, chunkLogsOf } from './zone-logs.ts';
+import { channelsOf, chunkLogsOf } from './zone-logs.ts';
 
 export type UpkeepPorts = Pick<CellPorts, 'clock' | 'random' | 'checksum' | 'trace' | 'metadata' | 'objects' | 'zones'>;
-type UpkeepConfig = Pick<CellConfig, 'retryDelayMs' | 'readPlanAgeMs' | 'offload'>;
+type UpkeepConfig = Pick<CellConfig, 'channelsPerClass' | 'retryDelayMs' | 'readPlanAgeMs' | 'offload'>;
 
 /** What is left of the time of a run; negative once it is over. */
 export type Remaining = () => number;
@@ -46,7 +46,12 @@ export class Upkeep {
   constructor(ports: UpkeepPorts, config: UpkeepConfig) {
     this.#ports = { ...ports, repository: new Repository(ports.metadata, ports.clock, ports.random) };
     this.#config = config;
-    this.#logs = new Map(ports.zones.map((zones) => [channelOf(zones), chunkLogsOf(ports, config, zones)]));
+    this.#logs = new Map(
+      ports.zones.flatMap((zones) => {
+        const logs = chunkLogsOf(ports, config, zones);
+        return channelsOf(zones, config.channelsPerClass).map((channel): [ChannelId, ChunkLogs] => [channel, logs]);
+      }),
+    );
   }
 
   get channels(): readonly ChannelId[] {

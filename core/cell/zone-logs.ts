@@ -6,9 +6,9 @@ import type { ChunkLogs } from '../ports/chunk-log.ts';
 import type { CellPorts, ZoneSet } from './cell.ts';
 import type { CellConfig } from './config.ts';
 
-/** One channel a storage class, for now. */
-export function channelOf({ storageClass }: Pick<ZoneSet, 'storageClass'>): ChannelId {
-  return channelId(`${storageClass}-0`);
+/** Of a storage class, from 0: their names stand in metadata, and none may go while a stream names it. */
+export function channelsOf({ storageClass }: Pick<ZoneSet, 'storageClass'>, count: number): readonly ChannelId[] {
+  return Array.from({ length: count }, (_, i) => channelId(`${storageClass}-${i}`));
 }
 
 export function chunkLogsOf(

@@ -21,8 +21,9 @@ import { type ChannelGauges, gaugesOf, offloadHintOf } from './gauges.ts';
 import { Patience } from './patience.ts';
 import { Repair } from './repair.ts';
 import type { ResidentStream } from './resident-stream.ts';
-import { basesOf, type OwnClaim, type Proof, takeOver } from './takeover.ts';
+import { basesOf, type OwnClaim, type Proof, takeOver, type Vacancy } from './takeover.ts';
 import type { Tenure } from './tenure.ts';
+import { takeInTrimmed } from './trimmed.ts';
 import { type AppendSession, Turns } from './turns.ts';
 
 export class Channel {
@@ -75,6 +76,22 @@ export class Channel {
       () => undefined,
     );
     return opened;
+  }
+
+  /**
+   * Takes the channel over as it was seen, and keeps it until it is lost, or `close`: once, and then never again.
+   *
+   * @throws StoreError when another had it first, or it cannot be had
+   */
+  async claim(vacancy: Vacancy): Promise<void> {
+    try {
+      await this.#takeOver(vacancy);
+    } catch (error) {
+      const failure = this.#report(error);
+      if (failure.code === 'corrupt') this.#isHalted = failure;
+      throw error;
+    }
+    this.#loop = this.#run(false);
   }
 
   /** Drains, releases, and never answers again. */
@@ -159,7 +176,7 @@ export class Channel {
   async sealIfEmpty(ref: StreamRef, createdAt: number): Promise<boolean> {
     const { tenure, stream } = await this.#hold(ref);
     try {
-      await this.#takeInTrimmed(stream);
+      await takeInTrimmed(this.#deps, stream);
       // Nothing is awaited from here to the seal, so no append comes between. Whoever waits to append writes to the stream.
       if (!this.#goesOn(tenure) || this.#turns.has(ref.streamId)) return false;
       const now = this.#deps.clock.now();
@@ -200,7 +217,7 @@ export class Channel {
 
   async #appendLater(ref: StreamRef, batch: RecordBatch, conditions: AppendConditions, session?: AppendSession): Promise<AppendAck> {
     const bytes = batch.bytes.length;
-    if (this.#waitingBytes + bytes > this.#config.waitingBytesMax) return this.#throttle(ref, session);
+    if (this.#waitingBytes + bytes > this.#config.waitingBytesMax) return this.#turns.throttle(ref.streamId, session);
     this.#waitingBytes += bytes;
     const { clock } = this.#deps;
     const patience = new Patience(clock, session === undefined ? this.#config.roomMsMax : undefined, () => this.#obstacle);
@@ -216,13 +233,6 @@ export class Channel {
     }
   }
 
-  /** Retention trims what is offloaded without a word to the owner, who reads it here where a reader keeps the stream in memory. */
-  async #takeInTrimmed(stream: ResidentStream): Promise<void> {
-    if (stream.assigned.trimPoint === stream.assigned.tail) return;
-    const state = await this.#deps.readState(stream.streamId);
-    if (state !== undefined) stream.trimmed(state.trimPoint);
-  }
-
   /** Runs `act` once there is room, under the owner that goes on. */
   async #withRoom<T>(ref: StreamRef, patience: Patience, act: (tenure: Tenure, stream: ResidentStream) => T): Promise<T> {
     for (;;) {
@@ -234,13 +244,6 @@ export class Channel {
         this.#letGo(tenure, stream);
       }
     }
-  }
-
-  /** Refuses an append for want of waiting room; in its turn, as those of its session that wait before it may take effect yet. */
-  async #throttle(ref: StreamRef, session: AppendSession | undefined): Promise<never> {
-    const error = refused('throttled', 'too many bytes wait to be appended; try again later');
-    if (session === undefined) throw error;
-    return await this.#turns.run<never>(ref.streamId, session, () => Promise.reject(error));
   }
 
   #active(): Tenure {
@@ -294,7 +297,7 @@ export class Channel {
     }
   }
 
-  async #takeOver(proof: Proof | OwnClaim): Promise<void> {
+  async #takeOver(proof: Proof | OwnClaim | Vacancy): Promise<void> {
     const { tenure, item } = await takeOver(this.#deps, this.#config, proof, this.#stop.signal);
     this.#tenure?.stop(refused('unavailable', 'the channel goes on in another epoch; try again'));
     this.#tenure = tenure;
@@ -346,8 +349,8 @@ export class Channel {
     this.#tenure?.advance(basesOf(item));
   }
 
-  /** Renews until the channel is lost, then takes it over again by its lease. */
-  async #run(): Promise<void> {
+  /** Renews until the channel is lost, then takes it over again by its lease, if it `regains` it. */
+  async #run(regains = true): Promise<void> {
     const { clock } = this.#deps;
     while (!this.#isClosing) {
       try {
@@ -357,7 +360,9 @@ export class Channel {
       }
       try {
         const tenure = this.#tenure;
-        if (tenure === undefined || tenure.stopped !== undefined) await this.#takeOver('lease');
+        const isLost = tenure === undefined || tenure.stopped !== undefined;
+        if (isLost && !regains) return;
+        if (isLost) await this.#takeOver('lease');
         else await this.#keep(tenure);
       } catch (error) {
         const failure = this.#report(error);

@@ -29,6 +29,11 @@ export interface OwnClaim {
   readonly own: OwnerNonce;
 }
 
+/** Nobody has had the channel since it was seen so: it was released, or its lease ran out under the eyes of whoever says so (L2). */
+export interface Vacancy {
+  readonly seen: ChannelState;
+}
+
 export interface Owned {
   readonly tenure: Tenure;
   /** M as published. */
@@ -40,9 +45,14 @@ export interface Owned {
  *
  * @throws StoreError `unavailable` when another claimed it meanwhile, or a quorum does not answer: try again from the start.
  */
-export async function takeOver(deps: ChannelDeps, config: ChannelConfig, proof: Proof | OwnClaim, signal: AbortSignal): Promise<Owned> {
+export async function takeOver(
+  deps: ChannelDeps,
+  config: ChannelConfig,
+  proof: Proof | OwnClaim | Vacancy,
+  signal: AbortSignal,
+): Promise<Owned> {
   const owner = toHex(deps.random.bytes(16)) as OwnerNonce;
-  const seen = await awaitVacancy(deps, proof, signal);
+  const seen = isVacancy(proof) ? proof.seen : await awaitVacancy(deps, proof, signal);
   const sentAt: Moment = { monotonic: deps.clock.monotonic(), wall: deps.clock.now() };
   const claimed = await deps.metadata.claim(seen, owner);
   if (claimed === undefined) throw refused('unavailable', `channel ${deps.channel} was claimed by another owner`);
@@ -126,6 +136,10 @@ function pause(deps: ChannelDeps, ms: number, over: AbortSignal): Promise<boolea
     () => true,
     () => false,
   );
+}
+
+function isVacancy(proof: Proof | OwnClaim | Vacancy): proof is Vacancy {
+  return typeof proof === 'object' && 'seen' in proof;
 }
 
 /** Reads M until its owner is certainly gone. */

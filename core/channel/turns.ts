@@ -1,6 +1,6 @@
 // Appends of one stream that cannot go on at once wait in their order: for its state, for room, for the next owner.
 
-import { StoreError } from '../model/errors.ts';
+import { refused, StoreError } from '../model/errors.ts';
 import type { StreamId } from '../model/ids.ts';
 
 /** What a session shares among its appends: after one was refused, none behind it takes effect. */
@@ -34,5 +34,12 @@ export class Turns {
       if (this.#last.get(streamId) === settled) this.#last.delete(streamId);
     });
     return turn;
+  }
+
+  /** Refuses an append for want of waiting room; in its turn, as those of its session that wait before it may take effect yet. */
+  async throttle(streamId: StreamId, session: AppendSession | undefined): Promise<never> {
+    const error = refused('throttled', 'too many bytes wait to be appended; try again later');
+    if (session === undefined) throw error;
+    return await this.run<never>(streamId, session, () => Promise.reject(error));
   }
 }

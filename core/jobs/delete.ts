@@ -28,6 +28,8 @@ type Ports = Pick<JobPorts, 'repository' | 'clock' | 'trace'> &
   UnlinkedPort & {
     /** Asks the stream's channel to seal it; resolves once that is committed. Absent: someone else does. */
     readonly seal?: (ref: StreamRef) => Promise<void>;
+    /** Whether it is for this process to ask; absent: it always is. */
+    readonly isOurs?: (ref: StreamRef) => boolean;
   };
 
 const PAGE = 100;
@@ -106,7 +108,7 @@ class Run {
     let startAfter: string | undefined;
     for (let hasMore = true; hasMore && !this.#stops(); ) {
       const page = await streams.list(basin, { limit: PAGE, ...(startAfter === undefined ? {} : { startAfter }) });
-      const unmarked = page.streams.filter(({ deletedAt }) => deletedAt === undefined);
+      const unmarked = page.streams.filter((stream) => stream.deletedAt === undefined && this.#isOurs(stream));
       await this.#each(unmarked, async (stream: StreamInfo) => {
         await seal(streamRef(stream));
         await streams.markDeleting(basin, stream.name, stream.streamId);
@@ -126,7 +128,7 @@ class Run {
       const stream = await repository.streams.find(basin, name, 'strong');
       if (stream?.streamId !== streamId) {
         if (this.#removes) await this.#remove(deleting);
-      } else if (seal !== undefined) {
+      } else if (seal !== undefined && this.#isOurs(stream)) {
         await seal(streamRef(stream));
         this.#streamsSealed += 1;
       }
@@ -135,6 +137,10 @@ class Run {
     if (!this.#removes) return;
     await this.#empty(streamId, state);
     await this.#remove(deleting);
+  }
+
+  #isOurs(stream: StreamInfo): boolean {
+    return this.#ports.isOurs?.(streamRef(stream)) ?? true;
   }
 
   async #remove(deleting: DeletingStream): Promise<void> {

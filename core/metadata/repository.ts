@@ -12,6 +12,7 @@ import { Doubt } from './doubt.ts';
 import { JobRuns } from './job-runs.ts';
 import { SegmentIndex } from './segment-index.ts';
 import { Streams } from './streams.ts';
+import { Tasks } from './tasks.ts';
 import { Usage } from './usage.ts';
 
 export class Repository {
@@ -21,6 +22,7 @@ export class Repository {
   readonly accessTokens: AccessTokens;
   readonly doubt: Doubt;
   readonly usage: Usage;
+  readonly tasks: Tasks;
   readonly jobRuns: JobRuns;
   readonly #store: MetadataStore;
 
@@ -31,6 +33,7 @@ export class Repository {
     this.doubt = new Doubt(store);
     this.accessTokens = new AccessTokens(store, clock);
     this.usage = new Usage(store);
+    this.tasks = new Tasks(store);
     this.jobRuns = new JobRuns(store);
     this.segments = new SegmentIndex(store, clock);
   }

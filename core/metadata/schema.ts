@@ -14,6 +14,7 @@
 // | dead object    | dead-objects            | <ms, 16>/<object key>   | with the last row of an object              | gc                  |
 // | channel (M)    | channel/<channel>       | M                       | channel: claim, renew, publish, release;    | nobody              |
 // |                |                         |                         | offload: name, finish; gc: drop; sweep: bump |                    |
+// | task           | tasks                   | <task id>               | its task: again and again                   | it, or another      |
 // | access token   | access-tokens           | <token id>              | api: issue                                  | revocation, purge   |
 // | revoked token  | revoked-tokens          | <ms, 16>/<secret's id>  | api: revoke                                 | purge               |
 // | doubt          | doubt                   | sweep                   | sweep                                       | a person            |
@@ -218,6 +219,7 @@ export const REMOVED_STREAMS = 'removed-streams';
 export const DEAD_OBJECTS = 'dead-objects';
 export const ACCESS_TOKENS = 'access-tokens';
 export const REVOKED_TOKENS = 'revoked-tokens';
+export const TASKS = 'tasks';
 export const ROW_PREFIX = 'row/';
 
 /** Behind every `row/…` sort key. */
@@ -275,6 +277,10 @@ export function deadObjectKey(object: DeadObject): Key {
 
 export function channelKey(channel: ChannelId): Key {
   return { partition: `channel/${channel}`, sort: 'M' };
+}
+
+export function taskKey(task: string): Key {
+  return { partition: TASKS, sort: task };
 }
 
 export function accessTokenKey(id: string): Key {

@@ -13,14 +13,18 @@ import type { Clock } from '../ports/clock.ts';
 const FRESH_MS = 2_000;
 /** Between two reads of a channel that nobody is known to serve. */
 const LOOK_MS = 50;
-/** A route that was refused is not given again for so long, whatever metadata says. */
-const REFUSED_MS = 200;
+/** A route on which nobody was reached is not given again for so long, whatever metadata says. */
+const UNREACHED_MS = 200;
+/** Who says that it does not serve the channel seldom does so again in the same epoch: it has lost it, or drains. */
+const REFUSED_MS = 1_000;
 
 export interface Route {
   readonly channel: ChannelId;
   readonly epoch: Epoch;
   readonly address: OwnerAddress;
 }
+
+export type Refusal = 'said' | 'unreached';
 
 interface Entry {
   route: Route | undefined;
@@ -64,10 +68,10 @@ export class Routes {
     this.#take(this.#entryOf(state.channel), state);
   }
 
-  /** Whoever is there does not serve it now. */
-  refused({ channel, epoch }: Route): void {
+  /** Whoever is there does not serve it now: so it said, or nobody was reached. */
+  refused({ channel, epoch }: Route, how: Refusal): void {
     const entry = this.#entryOf(channel);
-    entry.refused = { epoch, until: this.#clock.monotonic() + REFUSED_MS };
+    entry.refused = { epoch, until: this.#clock.monotonic() + (how === 'said' ? REFUSED_MS : UNREACHED_MS) };
     if (entry.route?.epoch === epoch) this.#forget(entry);
   }
 

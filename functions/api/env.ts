@@ -46,5 +46,6 @@ export function readApiEnv(
     );
   }
   const { config, rootToken, basinSuffixes } = env;
-  return { ...settings, config, rootToken, basinSuffixes, signingSecret: secrets.signing };
+  const { channelsPerClass } = settings;
+  return { ...settings, config: { ...config, channelsPerClass }, rootToken, basinSuffixes, signingSecret: secrets.signing };
 }

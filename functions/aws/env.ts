@@ -1,5 +1,6 @@
 // The settings of whatever works on a cell's table and buckets in AWS: channel tasks and functions alike.
 
+import { CHANNELS_MAX, DEFAULT_CELL_CONFIG } from '#core/cell/config.ts';
 import { readZoneSecret } from '#functions/chunk-server/env.ts';
 import { SettingError } from '#functions/local/env.ts';
 
@@ -11,6 +12,8 @@ export interface StorageEnv {
   readonly expressBuckets: readonly string[];
   /** One chunk server a zone, in three zones; empty: there is no storage class `native`. */
   readonly nativeZones: readonly NativeZone[];
+  /** Channels of each storage class, the same for all that work on them. */
+  readonly channelsPerClass: number;
   /** Something else than AWS answers: the bucket stands in the path. */
   readonly isPathStyle: boolean;
 }
@@ -35,6 +38,7 @@ export function readStorageEnv(variables: Variables): StorageEnv {
     bucket: needed(variables, 'MILLRACE_BUCKET', BUCKET, 'the name of a bucket of S3: 3 to 63 characters of a-z, 0-9, "." and "-"'),
     expressBuckets: expressBuckets(variables['MILLRACE_EXPRESS_BUCKETS']),
     nativeZones: nativeZones(variables),
+    channelsPerClass: channelsPerClass(variables['MILLRACE_CHANNELS']),
     isPathStyle: Boolean(variables['AWS_ENDPOINT_URL'] ?? variables['AWS_ENDPOINT_URL_S3']),
   };
 }
@@ -44,6 +48,15 @@ export function needed(variables: Variables, name: string, form: RegExp, what: s
   if (value === undefined) throw new SettingError(`${name} is missing; it must be ${what}`);
   if (!form.test(value)) throw new SettingError(`${name} is "${value}"; it must be ${what}`);
   return value;
+}
+
+/** Of each storage class. @throws SettingError */
+export function channelsPerClass(count: string | undefined): number {
+  if (count === undefined || count === '') return DEFAULT_CELL_CONFIG.channelsPerClass;
+  if (/^\d{1,2}$/.test(count) && Number(count) >= 1 && Number(count) <= CHANNELS_MAX) return Number(count);
+  throw new SettingError(
+    `MILLRACE_CHANNELS is "${count}"; it must be a whole number from 1 to ${CHANNELS_MAX}, and never less than before`,
+  );
 }
 
 function expressBuckets(list: string | undefined): readonly string[] {

@@ -33,7 +33,8 @@ export function createJobHandler<Event, Answer>(
   let opening: Promise<Upkeep> | undefined;
   const open = async (): Promise<Upkeep> => {
     try {
-      return new Upkeep((await openAwsStorage(env, trace, createThawingClock())).ports, DEFAULT_CELL_CONFIG);
+      const { channelsPerClass } = env;
+      return new Upkeep((await openAwsStorage(env, trace, createThawingClock())).ports, { ...DEFAULT_CELL_CONFIG, channelsPerClass });
     } catch (error) {
       // The next invocation tries again.
       opening = undefined;

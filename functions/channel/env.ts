@@ -31,10 +31,12 @@ export function readChannelEnv(variables: Variables): ChannelEnv {
   const { dataDir: _unused, ...common } = readEnv({ MILLRACE_AUTH: 'required', ...variables });
   const offloadQueueUrl = queueUrl(variables);
   const upkeep = offloadQueueUrl === undefined ? 'here' : 'elsewhere';
+  const storage = readStorageEnv(variables);
+  const { channelsPerClass } = storage;
   return {
     ...common,
-    ...readStorageEnv(variables),
-    config: { ...common.config, upkeep, everyMs: { ...common.config.everyMs, ...EVERY_MS } },
+    ...storage,
+    config: { ...common.config, channelsPerClass, upkeep, everyMs: { ...common.config.everyMs, ...EVERY_MS } },
     signingSecret: signingSecret(variables, common),
     offloadQueueUrl,
     peerUrl: baseUrl(variables, 'MILLRACE_PEER_URL'),

@@ -1,6 +1,6 @@
 // The settings of the processes of a development cluster, which functions/cluster/main.ts gives them.
 
-import { type NativeZone, nativeZones } from '#functions/aws/env.ts';
+import { channelsPerClass, type NativeZone, nativeZones } from '#functions/aws/env.ts';
 import { signingSecret } from '#functions/channel/env.ts';
 import { readZoneSecret } from '#functions/chunk-server/env.ts';
 import type { CallHostEnv } from '#functions/chunk-server/host.ts';
@@ -33,7 +33,11 @@ export function readClusterTaskEnv(variables: Variables): ClusterTaskEnv {
   const { config } = common;
   return {
     ...common,
-    config: { ...config, channel: { ...config.channel, leaseMs: leaseMs(variables['MILLRACE_LEASE_SECS']) ?? config.channel.leaseMs } },
+    config: {
+      ...config,
+      channelsPerClass: channelsPerClass(variables['MILLRACE_CHANNELS']),
+      channel: { ...config.channel, leaseMs: leaseMs(variables['MILLRACE_LEASE_SECS']) ?? config.channel.leaseMs },
+    },
     storesUrl,
     secret: readZoneSecret(variables),
     nativeZones: zones,

@@ -130,14 +130,14 @@ function gaugeServer(trace: ProcessTrace, handler: HttpHandler, server: HttpServ
 }
 
 function gaugeCell(trace: ProcessTrace, cell: Cell): void {
-  for (const { id, channel } of cell.channels) gaugeChannel(trace, id, channel);
+  for (const owned of cell.channels) gaugeChannel(trace, owned);
   trace.gauge('millrace_read_bytes', 'Bytes of segments that readers hold', {}, () => cell.gauges.readBytes);
 }
 
-function gaugeChannel(trace: ProcessTrace, id: string, channel: OwnedChannel['channel']): void {
-  const labels = { channel: id };
-  const read = () => channel.gauges;
-  trace.gauge('millrace_channel_ready', 'Whether the channel is served', labels, () => (channel.isReady ? 1 : 0));
+function gaugeChannel(trace: ProcessTrace, owned: OwnedChannel): void {
+  const labels = { channel: owned.id };
+  const read = () => owned.channel.gauges;
+  trace.gauge('millrace_channel_ready', 'Whether the channel is served', labels, () => (owned.channel.isReady ? 1 : 0));
   trace.gauge('millrace_channel_streams', 'Streams in memory', labels, () => read().streams);
   trace.gauge('millrace_channel_held_bytes', 'Bytes of records in memory', labels, () => read().heldBytes);
   trace.gauge('millrace_channel_backlog_bytes', 'Of those, bytes that wait for offload', labels, () => read().backlogBytes);

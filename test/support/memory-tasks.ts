@@ -85,6 +85,8 @@ export class MemoryTasks {
         await handler.drain(200);
         server.drain();
         await cell.close();
+        // What comes meanwhile is told to go elsewhere.
+        await until(() => server.connectionsCount === 0, 500).catch(() => undefined);
         await server.close();
         peers.close();
       },

@@ -24,6 +24,8 @@ import { PassedBody } from './passed-body.ts';
 /** Clients wait 5 s for an answer; those that wait here for an owner are told in good time, and come again. */
 const HELD_MS_MAX = 2_500;
 const FOLLOWS_MAX = 3;
+/** A follower waits so long for a channel that is about to be served here. */
+const HELD_FOLLOWER_MS_MAX = 500;
 /** Between two looks for an owner. */
 const LOOK_MS = 50;
 
@@ -62,7 +64,8 @@ class Passage {
   readonly #passable: Passable;
   readonly #exchange: Exchange;
   readonly #body: PassedBody;
-  readonly #deadline: number;
+  readonly #since: number;
+  #isOurs = false;
   #follows = 0;
   /** Where the last peer said that the stream is served. */
   #told: Target | undefined;
@@ -75,7 +78,7 @@ class Passage {
     const isSession = mediaType(exchange.headers['content-type']) === 'session';
     const hasBody = exchange.method !== 'GET' && exchange.method !== 'HEAD' && exchange.method !== 'DELETE';
     this.#body = new PassedBody(body ?? (hasBody ? exchange.body : undefined), isSession && hasBody, deps.budget);
-    this.#deadline = deps.clock.monotonic() + HELD_MS_MAX;
+    this.#since = deps.clock.monotonic();
   }
 
   async run(): Promise<number | 'here'> {
@@ -103,8 +106,9 @@ class Passage {
     this.#told = undefined;
     if (told !== undefined) return told;
     const route = await owners.find(this.#passable.channel);
-    // Its owner of before, perhaps, or one that is not ready yet.
-    if (route === undefined || route.address.peer === owners.address.peer) return undefined;
+    // This process has it, and is not ready yet, or no longer.
+    this.#isOurs = route?.address.peer === owners.address.peer;
+    if (route === undefined || this.#isOurs) return undefined;
     return { base: route.address.peer, route };
   }
 
@@ -123,7 +127,8 @@ class Passage {
     if (draining.over.aborted) throw serverDraining();
     // Whoever follows waits by itself.
     const isFollower = followOf(this.#exchange.headers) === 'peer';
-    if (isFollower || clock.monotonic() >= this.#deadline) throw unowned();
+    const heldMs = isFollower ? (this.#isOurs ? HELD_FOLLOWER_MS_MAX : 0) : HELD_MS_MAX;
+    if (clock.monotonic() - this.#since >= heldMs) throw unowned();
     if (this.#told !== undefined) return;
     await clock.sleep(LOOK_MS, this.#exchange.gone).catch(() => {
       throw refused('client_hangup', 'the client went away');
@@ -163,7 +168,7 @@ class Passage {
     try {
       answer = await this.#untilOver(call);
     } catch (error) {
-      if (target.route !== undefined && !this.#exchange.gone.aborted) owners.refused(target.route);
+      if (target.route !== undefined && !this.#exchange.gone.aborted) owners.refused(target.route, 'unreached');
       if (!(error instanceof StoreError) || !this.#mayRepeat(error)) throw error;
       this.#body.hold();
       return undefined;
@@ -174,7 +179,7 @@ class Passage {
       return answer;
     }
     this.#body.hold();
-    if (target.route !== undefined) owners.refused(target.route);
+    if (target.route !== undefined) owners.refused(target.route, 'said');
     if (status === 421) this.#follow(headers[OWNER]);
     return undefined;
   }

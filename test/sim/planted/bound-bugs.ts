@@ -32,8 +32,8 @@ export const BOUND_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: 'core/channel/channel.ts',
-        find: '    if (this.#waitingBytes + bytes > this.#config.waitingBytesMax) return this.#throttle(ref, session);\n',
-        replace: '    if (bytes < 0) return this.#throttle(ref, session);\n',
+        find: '    if (this.#waitingBytes + bytes > this.#config.waitingBytesMax) return this.#turns.throttle(ref.streamId, session);\n',
+        replace: '    if (bytes < 0) return this.#turns.throttle(ref.streamId, session);\n',
       },
     ],
   },

@@ -130,8 +130,8 @@ export const CHANNEL_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: 'core/cell/cell.ts',
-        find: "readState: (streamId) => repository.segments.readState(streamId, 'strong'),",
-        replace: "readState: (streamId) => repository.segments.readState(streamId, 'stale'),",
+        find: "readState: (streamId: StreamId) => repository.segments.readState(streamId, 'strong'),",
+        replace: "readState: (streamId: StreamId) => repository.segments.readState(streamId, 'stale'),",
       },
     ],
   },

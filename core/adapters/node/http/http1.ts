@@ -10,6 +10,9 @@ import { answerPlainly } from './plain-answer.ts';
 /** How often heads are looked at that take too long. */
 const HEADERS_CHECK_MS = 5_000;
 
+/** From the start of a drain to the end of idle connections. */
+const IDLE_CLOSE_MS = 250;
+
 export interface Http1Options {
   readonly headerBytesMax: number;
   readonly headersMsMax: number;
@@ -72,7 +75,8 @@ export class Http1 {
   /** Lets connections go once their requests are answered. */
   drain(): void {
     this.retire();
-    this.#server.closeIdleConnections();
+    // A request may be on its way on one that is idle: better told that nothing has happened than cut.
+    setTimeout(() => this.#server.closeIdleConnections(), IDLE_CLOSE_MS).unref();
   }
 
   close(): void {

@@ -1,0 +1,44 @@
+// Which tasks are there, as one of them sees it: whose counter moves lives, whose counter stands still for a lease is gone.
+
+import type { TaskState } from '../metadata/tasks.ts';
+
+interface Seen {
+  counter: number;
+  /** On the monotonic clock: since when the counter stands there. */
+  since: number;
+  hasMoved: boolean;
+}
+
+export class Presence {
+  readonly #goneMs: number;
+  readonly #seen = new Map<string, Seen>();
+
+  /** @param goneMs how long a counter may stand still */
+  constructor(goneMs: number) {
+    this.#goneMs = goneMs;
+  }
+
+  observe(tasks: readonly TaskState[], now: number): void {
+    for (const task of this.#seen.keys()) if (!tasks.some((one) => one.task === task)) this.#seen.delete(task);
+    for (const { task, counter } of tasks) {
+      const seen = this.#seen.get(task);
+      if (seen === undefined) this.#seen.set(task, { counter, since: now, hasMoved: false });
+      else if (seen.counter !== counter) this.#seen.set(task, { counter, since: now, hasMoved: true });
+    }
+  }
+
+  /** Not known to be gone. */
+  present(now: number): readonly string[] {
+    return [...this.#seen].flatMap(([task, { since }]) => (now - since < this.#goneMs ? [task] : []));
+  }
+
+  /** Seen to live. */
+  alive(now: number): readonly string[] {
+    return [...this.#seen].flatMap(([task, { since, hasMoved }]) => (hasMoved && now - since < this.#goneMs ? [task] : []));
+  }
+
+  /** What is left of tasks that have long been gone. */
+  remains(now: number): readonly TaskState[] {
+    return [...this.#seen].flatMap(([task, { counter, since }]) => (now - since > 10 * this.#goneMs ? [{ task, counter }] : []));
+  }
+}
