@@ -7,7 +7,8 @@ import { ChannelRegister } from '../metadata/channel-register.ts';
 import type { ChannelId, Epoch, ZoneId } from '../model/ids.ts';
 import type { MetadataStore } from '../ports/metadata-store.ts';
 import type { ZoneSet } from './cell.ts';
-import { channelOf } from './zone-logs.ts';
+import { CHANNELS_MAX } from './config.ts';
+import { channelsOf } from './zone-logs.ts';
 
 /** One server of a zone, and which zone it says that it has now. */
 export interface ZoneServer {
@@ -22,11 +23,13 @@ export interface NamedLog {
   readonly zones: readonly ZoneId[];
 }
 
-/** The logs that the metadata item of a storage class's channel names, read strongly. */
+/** The logs that the metadata items of a storage class's channels name, read strongly: of as many channels as there may be. */
 export async function namedLogs(metadata: MetadataStore, zones: Pick<ZoneSet, 'storageClass'>): Promise<readonly NamedLog[]> {
-  const channel = channelOf(zones);
-  const { logs } = await new ChannelRegister(metadata, channel, 0).read();
-  return logs.map((log) => ({ channel, epoch: log.epoch, zones: log.zones }));
+  const all = channelsOf(zones, CHANNELS_MAX).map(async (channel) => {
+    const state = await new ChannelRegister(metadata, channel, 0).look('strong');
+    return (state?.logs ?? []).map((log): NamedLog => ({ channel, epoch: log.epoch, zones: log.zones }));
+  });
+  return (await Promise.all(all)).flat();
 }
 
 /** Why `server` cannot be spared, for people; nothing: it can. */

@@ -8,7 +8,7 @@ import { invariant } from '../base/invariant.ts';
 import { StoreError } from '../model/errors.ts';
 import type { ChannelId, Epoch, OwnerNonce, Position, ZoneId } from '../model/ids.ts';
 import type { OwnerAddress } from '../model/owner-address.ts';
-import type { FieldValue, Item, MetadataStore } from '../ports/metadata-store.ts';
+import type { Consistency, FieldValue, Item, MetadataStore } from '../ports/metadata-store.ts';
 import { decodeChannel, encodeChannel, unclaimedChannel } from './codec.ts';
 import { difference } from './conditional.ts';
 import { type ChannelLog, type ChannelState, channelKey, type PendingOffload } from './schema.ts';
@@ -48,8 +48,8 @@ export class ChannelRegister {
   }
 
   /** As it was lately, perhaps: for whoever only wants to know whom to ask. Undefined: nobody has claimed it yet. */
-  async look(): Promise<ChannelState | undefined> {
-    const item = await this.#store.get(channelKey(this.channel), 'stale');
+  async look(consistency: Consistency = 'stale'): Promise<ChannelState | undefined> {
+    const item = await this.#store.get(channelKey(this.channel), consistency);
     return item === undefined ? undefined : decodeChannel(this.channel, item);
   }
 

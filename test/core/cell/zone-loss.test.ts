@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { MemoryMetadataStore } from '#core/adapters/memory/memory-metadata-store.ts';
 import { CHUNK_STORE_KINDS } from '#core/cell/config.ts';
-import { type NamedLog, whyNotSpared, type ZoneServer } from '#core/cell/zone-loss.ts';
-import { channelId, type Epoch, zoneId } from '#core/model/ids.ts';
+import { type NamedLog, namedLogs, whyNotSpared, type ZoneServer } from '#core/cell/zone-loss.ts';
+import { ChannelRegister } from '#core/metadata/channel-register.ts';
+import { channelId, type Epoch, ownerNonce, zoneId } from '#core/model/ids.ts';
 
 const server = (place: string, zone: string | undefined): ZoneServer => ({ place, zone: zone === undefined ? undefined : zoneId(zone) });
 const log = (epoch: number, ...zones: string[]): NamedLog => ({
@@ -47,4 +49,19 @@ describe('Z21: a zone is given up only while the others hold enough of every log
     const [why] = whyNotSpared(b, replaced, [log(7, 'a-1', 'b-1', 'c-1')], CHUNK_STORE_KINDS.native);
     expect(why).toBe('Z21: epoch 7 of native-0 would have lost a-1 and b-1; it may lose 1');
   });
+});
+
+test('Z21: the logs of every channel of a storage class count, however many there are', async () => {
+  const metadata = new MemoryMetadataStore();
+  for (const at of [0, 5]) {
+    const register = new ChannelRegister(metadata, channelId(`express-${at}`), 1_000);
+    const claimed = await register.claim(await register.read(), ownerNonce(`a${at}`.padEnd(32, '0')));
+    if (claimed === undefined) throw new Error('not claimed');
+    await register.publish(claimed, { zones: [zoneId(`zone-${at}`)] });
+  }
+  const logs = await namedLogs(metadata, { storageClass: 'express' });
+  expect(logs.map(({ channel, zones }) => [channel, zones])).toEqual([
+    ['express-0', ['zone-0']],
+    ['express-5', ['zone-5']],
+  ]);
 });
