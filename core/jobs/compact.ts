@@ -12,7 +12,7 @@ import type { SeqNum, StreamId } from '../model/ids.ts';
 import { buildObjects, Section } from '../segment/builder.ts';
 import { readSection } from '../segment/reader.ts';
 import { deadlineOf, type JobPorts, type Report } from './job-ports.ts';
-import { type StreamCursor, walkStreams } from './walk-streams.ts';
+import { type StreamCursor, sparing, walkStreams } from './walk-streams.ts';
 
 export interface CompactRequest {
   readonly cursor?: StreamCursor;
@@ -43,12 +43,13 @@ export async function runCompact(ports: Ports, request: CompactRequest, budgetMs
   const isOver = deadlineOf(ports, budgetMs);
   let compactions = 0;
   let rowsJoined = 0;
-  const cursor = await walkStreams(ports.repository, request.cursor, isOver, async (stream) => {
+  const visit = sparing(ports.trace, 'compact', async (stream) => {
     if (stream.deletedAt !== undefined) return;
     const joined = await compactStream(ports, request, stream);
     if (joined > 0) compactions += 1;
     rowsJoined += joined;
   });
+  const cursor = await walkStreams(ports.repository, request.cursor, isOver, visit);
   return { isDone: cursor === undefined, compactions, rowsJoined, ...(cursor === undefined ? {} : { cursor }) };
 }
 

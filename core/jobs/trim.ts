@@ -17,7 +17,7 @@ import { StoreError } from '../model/errors.ts';
 import type { SeqNum, StreamId } from '../model/ids.ts';
 import { deletesItself as mayDeleteItself, milliseconds } from '../model/stream-config.ts';
 import { deadlineOf, type JobPorts, type Report, type UpkeepPlace } from './job-ports.ts';
-import { type StreamCursor, walkStreams } from './walk-streams.ts';
+import { type StreamCursor, sparing, walkStreams } from './walk-streams.ts';
 
 export interface TrimRequest {
   /** Where the last run stopped. */
@@ -54,13 +54,14 @@ export async function runTrim(ports: Ports, request: TrimRequest, budgetMs: numb
   const isOver = deadlineOf(ports, budgetMs);
   let rowsUnlinked = 0;
   let streamsSealed = 0;
-  const cursor = await walkStreams(ports.repository, request.cursor, isOver, async (stream) => {
+  const visit = sparing(ports.trace, 'trim', async (stream) => {
     if (stream.deletedAt !== undefined) return;
     if (request.upkeep === 'elsewhere' && !mayDeleteItself(stream.config)) return;
     const state = await ports.repository.segments.readState(stream.streamId, 'stale');
     if (await deletesItself(ports, stream, state)) streamsSealed += 1;
     else if (request.upkeep !== 'elsewhere') rowsUnlinked += await trimStream(ports, stream, state, isOver);
   });
+  const cursor = await walkStreams(ports.repository, request.cursor, isOver, visit);
   return { isDone: cursor === undefined, rowsUnlinked, streamsSealed, ...(cursor === undefined ? {} : { cursor }) };
 }
 

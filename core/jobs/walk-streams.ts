@@ -1,7 +1,11 @@
 // Goes through every stream of every basin, as far as the budget reaches, and says where to go on.
+//
+//   G13 A stream whose records are damaged is told of, and keeps no other from its turn.
 
 import type { Repository } from '../metadata/repository.ts';
 import type { StreamInfo } from '../metadata/schema.ts';
+import { StoreError } from '../model/errors.ts';
+import type { Trace } from '../ports/trace.ts';
 
 /** The last stream that was looked at. */
 export interface StreamCursor {
@@ -47,6 +51,18 @@ export async function walkStreams(
     }
     if (!hasMore) return undefined;
   }
+}
+
+/** A visit that a damaged stream does not end the walk with (G13). What ails a service would ail the next stream, too: that is thrown. */
+export function sparing(trace: Trace, job: string, visit: (stream: StreamInfo) => Promise<void>): (stream: StreamInfo) => Promise<void> {
+  return async (stream) => {
+    try {
+      await visit(stream);
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== 'corrupt') throw error;
+      trace.event('job.stream.failed', { job, stream: stream.streamId, code: error.code, message: error.message });
+    }
+  };
 }
 
 /** True when the budget was over before the basin was. */
