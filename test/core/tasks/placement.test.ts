@@ -42,7 +42,6 @@ function load(task: () => MemoryTask, names: readonly string[]) {
       const body = `${name} ${serial}`;
       const answer = await append(task(), name, body).catch(() => undefined);
       answers.set(answer?.status ?? 0, (answers.get(answer?.status ?? 0) ?? 0) + 1);
-      if (answer !== undefined && answer.status !== 200) console.log(await answer.text());
       if (answer?.status !== 200) continue;
       const { start: from } = (await answer.json()) as { start: { seq_num: number } };
       acknowledged.get(name)?.set(from.seq_num, body);
