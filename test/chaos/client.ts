@@ -35,7 +35,7 @@ export interface Conditions {
 export interface ClientWorld {
   /** New for each incarnation of the server's address; none of them retries. */
   readonly s2: S2;
-  /** Numbers of clients: a tailing read takes one of its own. */
+  /** Numbers of clients: a tailing read takes one of its own, and so does an append session, for its batches. */
   newClient(): number;
   /** Told of an answer that cannot be right. */
   readonly onNonsense: (message: string) => void;
@@ -127,8 +127,10 @@ export class Client {
     batches: readonly { readonly records: readonly MadeRecord[]; readonly conditions: Conditions }[],
     pauseMsMax: number,
   ): Promise<void> {
+    const number = this.#world.newClient();
     const open = batches.map(({ records, conditions }) => {
-      const operation: Operation = { kind: 'append', stream: stream.name, records: records.map(({ appended }) => appended), ...conditions };
+      const sent = records.map(({ appended }) => appended);
+      const operation: Operation = { kind: 'append', stream: stream.name, records: sent, ...conditions, session: number };
       return {
         operation,
         input: AppendInput.create(

@@ -162,20 +162,21 @@ export class Client {
     const process = await this.#route();
     const { recorder, situations, fail, catalog } = this.#world;
     const batches = drawn.map((records) => this.#kept(stream, records));
-    const operations = batches.map((records) => ({ kind: 'append', stream, records: records.map(appended) }) as const);
+    const session = recorder.newSession();
+    const operations = batches.map((records) => ({ kind: 'append', stream, records: records.map(appended), session }) as const);
     const calls = operations.map((operation) => recorder.begin(this.id, operation));
     // As over HTTP: who sends is slowed while there is no room; or everything comes at once.
     const isSlowed = this.#dice.chance(0.5);
     const answer = await this.#serve(process, `an append session to ${stream}`, async (service) => {
-      const session = await service.openAppendSession(catalog.target(stream));
+      const opened = await service.openAppendSession(catalog.target(stream));
       const submit = async (records: readonly RecordToAppend[]): Promise<AppendAck> => {
-        const ack = await session.submit(encodeBatch(records), {});
+        const ack = await opened.submit(encodeBatch(records), {});
         this.#acknowledged(stream, ack);
         return ack;
       };
       const submitted: Promise<AppendAck>[] = [];
       for (const records of batches) {
-        if (isSlowed) await session.room();
+        if (isSlowed) await opened.room();
         const ack = submit(records);
         ack.catch(() => undefined);
         submitted.push(ack);

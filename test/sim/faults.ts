@@ -6,7 +6,7 @@
 // THE BUDGET, what the protocol promises to survive; a violation found outside of it would be a bug of the simulator:
 //
 //   - Any number of processes may be killed, closed, frozen, suspended at any time, all at once too; messages may be lost, late,
-//     reordered, applied twice; metadata, objects and any zones may be dark, slow or full. All of that costs liveness only.
+//     reordered, applied twice; metadata, objects and any zones may be dark, zones slow or full, too. All of that costs liveness only.
 //   - At most one zone at a time has lost bytes that were acknowledged (wiped, or torn at rest). It counts as lost until M is
 //     active and no log that is still needed (open, or not offloaded whole) names what was lost.
 //   - A write that tears before it was acknowledged may happen in any zone, but not while a zone is lost: torn bytes give way

@@ -18,6 +18,8 @@ export type Operation =
       readonly records: readonly AppendedRecord[];
       readonly matchSeqNum?: number;
       readonly fencingToken?: string;
+      /** Batches of one append session have its number, which no other one has, and begin in the order in which they were submitted. */
+      readonly session?: number;
     }
   /**
    * From a sequence number (clamped if beyond the tail); bounded by what is there when it is served. An answer with fewer records

@@ -5,7 +5,8 @@ import { parseArgs } from 'node:util';
 import { explained } from './explain.ts';
 import { FAULT_KINDS, type FaultKind } from './faults.ts';
 import { isCampaign, neverReached, shortfalls } from './goals.ts';
-import { hunt } from './planted/hunt.ts';
+import { wholeNumber } from './options.ts';
+import { type HuntOptions, hunt, huntOptionsOf } from './planted/hunt.ts';
 import { runSeeds, type Totals } from './pool.ts';
 import { OPERATIONS_DEFAULT, type RunOptions, type RunReport, run } from './run.ts';
 import { shrink } from './shrink.ts';
@@ -25,12 +26,6 @@ interface Options {
   readonly isRepeated: boolean;
   readonly isVerbose: boolean;
   readonly run: RunOptions;
-}
-
-function wholeNumber(name: string, text: string, min: number): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < min) throw new Error(`--${name} is "${text}"; it must be a whole number from ${min} up`);
-  return value;
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
@@ -219,15 +214,16 @@ async function playOne(options: Options): Promise<number> {
 }
 
 async function main(): Promise<number> {
-  if (process.argv.includes('--planted')) return (await hunt(process.argv.slice(2))) ? 0 : 1;
-  let options: Options;
+  const args = process.argv.slice(2);
+  let options: { readonly hunt: HuntOptions } | { readonly runs: Options };
   try {
-    options = readOptions(process.argv.slice(2));
+    options = args.includes('--planted') ? { hunt: huntOptionsOf(args) } : { runs: readOptions(args) };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
     return 2;
   }
-  return options.seeds === 1 ? await runOne(options) : await runMany(options);
+  if ('hunt' in options) return (await hunt(options.hunt)) ? 0 : 1;
+  return options.runs.seeds === 1 ? await runOne(options.runs) : await runMany(options.runs);
 }
 
 process.exitCode = await main();

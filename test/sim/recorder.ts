@@ -19,7 +19,7 @@ export class Recorder {
     return this.#calls as readonly Call[];
   }
 
-  /** The number of a tailing read that begins. */
+  /** The number of a tailing read, or of an append session, that begins. */
   newSession(): number {
     this.#sessions += 1;
     return this.#sessions;

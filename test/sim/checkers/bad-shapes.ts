@@ -1,7 +1,7 @@
 // More bad histories: of records that stand wrong, of trimming, and of names that come and go.
 
 import { BAD_GENERATIONS } from './bad-generations.ts';
-import { acked, append, type BadHistory, call, checkTail, create, gave, read, remove, tail } from './calls.ts';
+import { acked, append, type BadHistory, call, checkTail, create, failed, gave, read, remove, tail, unknown } from './calls.ts';
 
 const A = call(1, 2, append([11]), acked(0));
 const B = call(3, 4, append([12]), acked(1));
@@ -226,4 +226,39 @@ const NAMES: readonly BadHistory[] = [
   },
 ];
 
-export const BAD_SHAPES: readonly BadHistory[] = [...SHAPES, ...TRIMMED, ...NAMES, ...BAD_GENERATIONS];
+const inSession = (hash: number) => append([hash], { session: 1 });
+
+const ANSWERS: readonly BadHistory[] = [
+  {
+    claim: 'a read gives more than was asked for',
+    bad: [A, B, call(5, 6, read(0, { count: 1 }), gave(0, [11, 12]))],
+    by: 'malformed-answer',
+    good: [A, B, call(5, 6, read(0, { count: 2 }), gave(0, [11, 12]))],
+  },
+  {
+    claim: 'a tailing read names a tail below its own records',
+    bad: [A, call(3, 6, append([12]), acked(1)), call(4, 5, read(0, { follows: 1 }), gave(0, [11, 12], 1))],
+    by: 'malformed-answer',
+    good: [A, call(3, 6, append([12]), acked(1)), call(4, 5, read(0, { follows: 1 }), gave(0, [11, 12], 2))],
+  },
+  {
+    claim: 'a session changes the order of its batches',
+    bad: [call(1, 5, inSession(11), acked(1)), call(2, 6, inSession(12), acked(0))],
+    by: 'session-order',
+    good: [call(1, 5, inSession(11), acked(0)), call(2, 6, inSession(12), acked(1))],
+  },
+  {
+    claim: 'a session changes the order of batches that were not acknowledged',
+    bad: [call(1, 5, inSession(11), unknown), call(2, 6, inSession(12), unknown), call(7, 8, read(0), gave(0, [12, 11]))],
+    by: 'session-order',
+    good: [call(1, 5, inSession(11), unknown), call(2, 6, inSession(12), unknown), call(7, 8, read(0), gave(0, [11, 12]))],
+  },
+  {
+    claim: 'a batch of a session appears behind one that was refused',
+    bad: [call(1, 5, inSession(11), failed), call(2, 6, inSession(12), unknown), call(7, 8, read(0), gave(0, [12]))],
+    by: 'session-order',
+    good: [call(1, 5, inSession(11), unknown), call(2, 6, inSession(12), failed), call(7, 8, read(0), gave(0, [11]))],
+  },
+];
+
+export const BAD_SHAPES: readonly BadHistory[] = [...SHAPES, ...ANSWERS, ...TRIMMED, ...NAMES, ...BAD_GENERATIONS];

@@ -23,7 +23,7 @@ export function call(began: number, ended: number | undefined, operation: Operat
 /** Records by hash; commands as they are. */
 export function append(
   records: readonly (number | AppendedRecord)[],
-  conditions: { readonly matchSeqNum?: number; readonly fencingToken?: string } = {},
+  conditions: { readonly matchSeqNum?: number; readonly fencingToken?: string; readonly session?: number } = {},
 ): Operation {
   return { kind: 'append', stream: STREAM, records: records.map((r) => (typeof r === 'number' ? { hash: r } : r)), ...conditions };
 }

@@ -5,11 +5,12 @@
 //   3  A read is in order, and leaves nothing out but what was trimmed.
 //   4  A batch is there whole or not at all.
 //   5  Timestamps never go back along the sequence numbers, and are read again the same.
+//   6  Batches of one append session stand in the order in which they were submitted, and none behind one that was refused.
 
 import type { BodyHash, Call } from '../history.ts';
 import type { GroupOf } from './generations.ts';
 import { impliedTail, statedTail } from './stated-tail.ts';
-import type { ReadCall, StreamCalls } from './stream-calls.ts';
+import type { AppendCall, ReadCall, StreamCalls } from './stream-calls.ts';
 import type { Trims } from './trims.ts';
 import type { Check, Violation } from './violation.ts';
 
@@ -23,6 +24,7 @@ export function checkRecords(stream: StreamCalls, groupOf: GroupOf, trims: Trims
     ...checkReads(stream, trims),
     ...checkBatches(stream, trims),
     ...checkTimestamps(stream, groupOf),
+    ...checkSessions(stream, groupOf),
   ];
 }
 
@@ -30,12 +32,18 @@ function found(check: Check, message: string, ...calls: readonly Call[]): Found 
   return { check, message, calls: [...new Set(calls)] };
 }
 
-function checkAnswers({ appends }: StreamCalls): Found[] {
-  return appends.flatMap(({ call, acked, records }) => {
+function checkAnswers({ appends, reads }: StreamCalls): Found[] {
+  const acks = appends.flatMap(({ call, acked, records }) => {
     if (acked === undefined || (acked.end - acked.start === records.length && acked.tail >= acked.end)) return [];
     const message = `${records.length} records were acknowledged as [${acked.start}, ${acked.end}) with the tail ${acked.tail}`;
     return [found('malformed-answer', message, call)];
   });
+  const given = reads.flatMap(({ call, operation: { count = Number.POSITIVE_INFINITY }, outcome: { records, tail }, end }) => {
+    if (records.length > count) return [found('malformed-answer', `${records.length} records were given, and ${count} asked for`, call)];
+    if (tail === undefined || records.length === 0 || tail >= end) return [];
+    return [found('malformed-answer', `records up to ${end} were given with the tail ${tail}`, call)];
+  });
+  return [...acks, ...given];
 }
 
 function checkSent({ reads, senders }: StreamCalls): Found[] {
@@ -175,6 +183,32 @@ function checkTimestamps(stream: StreamCalls, groupOf: GroupOf): Found[] {
       const message = `the timestamp goes back from ${before[1].timestamp} at ${before[0]} to ${timestamp} at ${at}`;
       violations.push(found('timestamp', message, before[1].call, call));
     }
+  }
+  return violations;
+}
+
+/** Where it is not known that two batches were on one stream, nothing is known of their order. */
+function checkSessions({ appends }: StreamCalls, groupOf: GroupOf): Found[] {
+  const violations: Found[] = [];
+  const refused = new Map<number, AppendCall>();
+  const last = new Map<string, AppendCall>();
+  for (const append of appends) {
+    const { call, start, isRefused } = append;
+    const session = call.operation.kind === 'append' ? call.operation.session : undefined;
+    if (session === undefined) continue;
+    const failed = refused.get(session);
+    if (isRefused && failed === undefined) refused.set(session, append);
+    if (start === undefined) continue;
+    if (failed !== undefined) {
+      const message = `a batch of a session stands at ${start}, and one that was submitted before it was refused`;
+      violations.push(found('session-order', message, failed.call, call));
+    }
+    const name = `${session}/${groupOf(call)}`;
+    const before = last.get(name);
+    last.set(name, append);
+    if (before?.start === undefined || before.start < start) continue;
+    const message = `a batch of a session stands at ${start}, and one that was submitted before it at ${before.start}`;
+    violations.push(found('session-order', message, before.call, call));
   }
   return violations;
 }

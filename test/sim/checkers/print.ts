@@ -46,10 +46,11 @@ export function callText({ operation }: Call): string {
   }
 }
 
-function appendText({ records, matchSeqNum, fencingToken }: Extract<Operation, { kind: 'append' }>): string {
+function appendText({ records, matchSeqNum, fencingToken, session }: Extract<Operation, { kind: 'append' }>): string {
   const match = matchSeqNum === undefined ? '' : ` if tail ${matchSeqNum}`;
   const token = fencingToken === undefined ? '' : ` if token "${fencingToken}"`;
-  return `append ${shown(records.map(sentText))}${match}${token}`;
+  const place = session === undefined ? '' : ` in session ${session}`;
+  return `append ${shown(records.map(sentText))}${place}${match}${token}`;
 }
 
 function sentText({ hash, fence, trim }: AppendedRecord): string {

@@ -10,6 +10,7 @@ export type Check =
   | 'two-records-at-one-place'
   | 'read-gap'
   | 'split-batch'
+  | 'session-order'
   | 'timestamp'
   | 'trimmed-record-returns'
   | 'trimmed-too-far'

@@ -96,6 +96,22 @@ export const CHANNEL_BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'batch-of-a-session-overtaken',
+    part: 'channel',
+    rules: ['A7'],
+    why: 'Some batches of a session wait for a turn, and those that were submitted behind them go first: its order is broken.',
+    edits: [
+      {
+        file: 'core/channel/channel.ts',
+        find: '      return tenure.append(stream, stream.configFor(ref), batch, conditions, session);\n    }\n    return this.#appendLater',
+        replace: `      const append = (): Promise<AppendAck> => tenure.append(stream, stream.configFor(ref), batch, conditions, session);
+      return session !== undefined && batch.bytes.length % 2 === 1 ? Promise.resolve().then(append) : append();
+    }
+    return this.#appendLater`,
+      },
+    ],
+  },
+  {
     name: 'trim-beyond-own-record',
     part: 'channel',
     rules: ['S3'],

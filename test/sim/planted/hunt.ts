@@ -6,6 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { wholeNumber } from '../options.ts';
 import { BUGS } from './bugs.ts';
 import { changedSources } from './loader.ts';
 import { type Played, playAll } from './players.ts';
@@ -31,14 +32,15 @@ export function bestOf({ ended }: Played): (Catch & { readonly seed: number }) |
   return found?.catch === undefined ? undefined : { ...found.catch, seed: found.seed };
 }
 
-interface Options {
+export interface HuntOptions {
   readonly names: readonly string[];
   readonly seeds: readonly number[];
   readonly jobs: number;
   readonly mustSave: boolean;
 }
 
-function optionsOf(args: readonly string[]): Options {
+/** @throws Error when they say what cannot be. */
+export function huntOptionsOf(args: readonly string[]): HuntOptions {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -52,14 +54,13 @@ function optionsOf(args: readonly string[]): Options {
   });
   const names = values.name ?? BUGS.map(({ name }) => name);
   for (const name of names) changedSources(name);
-  const first = Number(values.first);
-  const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => first + i);
-  return { names, seeds, jobs: Number(values.jobs), mustSave: values.save };
+  const first = wholeNumber('first', values.first, 0);
+  const seeds = Array.from({ length: wholeNumber('seeds', values.seeds, 1) }, (_, i) => first + i);
+  return { names, seeds, jobs: wholeNumber('jobs', values.jobs, 1), mustSave: values.save };
 }
 
 /** Resolves to whether every bug was caught both ways. */
-export async function hunt(args: readonly string[], print: (line: string) => void = console.log): Promise<boolean> {
-  const options = optionsOf(args);
+export async function hunt(options: HuntOptions, print: (line: string) => void = console.log): Promise<boolean> {
   const played: Played[] = [];
   const play = async (bug: string, isChecked: boolean, seeds: readonly number[]): Promise<Played> => {
     const [result] = await playAll([{ bug, isChecked, seeds }]);

@@ -17,6 +17,19 @@ export const READER_BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'one-record-more-than-asked-for',
+    part: 'reader',
+    rules: ['T7'],
+    why: 'A read goes one record beyond its bound: whoever asked for so many, and has room for no more, is given another one.',
+    edits: [
+      {
+        file: 'core/reader/batch-filler.ts',
+        find: 'request.count ?? Number.POSITIVE_INFINITY',
+        replace: '(request.count ?? Number.POSITIVE_INFINITY) + 1',
+      },
+    ],
+  },
+  {
     name: 'gap-between-segments-and-memory',
     part: 'reader',
     rules: ['T6'],
