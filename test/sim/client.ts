@@ -3,7 +3,7 @@
 import type { Service } from '#core/api/service.ts';
 import type { AppendAck } from '#core/model/append.ts';
 import { StoreError } from '#core/model/errors.ts';
-import type { SeqNum } from '#core/model/ids.ts';
+import type { SeqNum, StreamPosition } from '#core/model/ids.ts';
 import type { ReadBatch } from '#core/model/read.ts';
 import type { Aside } from './aside/side-calls.ts';
 import type { Report } from './audit.ts';
@@ -282,7 +282,7 @@ export class Client {
     const { catalog, situations } = this.#world;
     if (catalog.isSecret(stream)) situations.count('encrypted record read', plainCount(batch));
     const { tail } = batch;
-    return { kind: 'read', records: recordsOf(batch), ...(tail === undefined ? {} : { tail: tail.seqNum }) };
+    return { kind: 'read', records: recordsOf(batch), ...(tail === undefined ? {} : stated(tail)) };
   }
 
   /** A tail beside records is told at once, by the lease alone: nobody has one who was replaced, whenever he was asked. */
@@ -364,7 +364,12 @@ export class Client {
 }
 
 function ackOutcome({ start, end, tail }: AppendAck): Outcome {
-  return { kind: 'appended', start: start.seqNum, end: end.seqNum, tail: tail.seqNum };
+  const stamps = [Number(start.timestamp), Number(end.timestamp)] as const;
+  return { kind: 'appended', start: start.seqNum, end: end.seqNum, stamps, ...stated(tail) };
+}
+
+function stated({ seqNum, timestamp }: StreamPosition): { readonly tail: number; readonly timestamp: number } {
+  return { tail: seqNum, timestamp: Number(timestamp) };
 }
 
 function outcomeOf(answer: Answer<Outcome>, operation: Operation): Outcome {
@@ -386,7 +391,7 @@ function refusalOf(error: StoreError, isRead: boolean): Outcome {
   if (error.effect === 'unknown' && !isRead) return { kind: 'unknown', code };
   if (detail?.kind === 'seq_num_mismatch') return { kind: 'seq_num_mismatch', tail: detail.tail };
   if (detail?.kind === 'fencing_token_mismatch') return { kind: 'fencing_token_mismatch', token: detail.token };
-  if (detail?.kind === 'range_not_satisfiable') return { kind: 'range_not_satisfiable', tail: detail.tail.seqNum };
+  if (detail?.kind === 'range_not_satisfiable') return { kind: 'range_not_satisfiable', ...stated(detail.tail) };
   if (code === 'stream_not_found' || code === 'stream_deletion_pending' || code === 'resource_already_exists') return { kind: code };
   return { kind: 'failed', code };
 }

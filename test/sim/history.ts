@@ -54,15 +54,23 @@ export interface ReadRecord {
 
 /** A tailing read is recorded as one `read` for each batch that it delivered, on a client of its own. */
 export type Outcome =
-  | { readonly kind: 'appended'; readonly start: number; readonly end: number; readonly tail: number }
-  /** `tail`: what a caught-up read said of the end. */
-  | { readonly kind: 'read'; readonly records: readonly ReadRecord[]; readonly tail?: number }
+  /** `stamps`: of its first and its last record. */
+  | {
+      readonly kind: 'appended';
+      readonly start: number;
+      readonly end: number;
+      readonly tail: number;
+      readonly stamps?: readonly [first: number, last: number];
+      readonly timestamp?: number;
+    }
+  /** `tail`: what a caught-up read said of the end. `timestamp`, wherever there is a tail: of the last record below it. */
+  | { readonly kind: 'read'; readonly records: readonly ReadRecord[]; readonly tail?: number; readonly timestamp?: number }
   | { readonly kind: 'tail'; readonly tail: number; readonly timestamp: number }
   | { readonly kind: 'created' | 'deleted' }
   /** A refused condition: what the server says about the stream must be true at some point of the call. */
   | { readonly kind: 'seq_num_mismatch'; readonly tail: number }
   | { readonly kind: 'fencing_token_mismatch'; readonly token: string }
-  | { readonly kind: 'range_not_satisfiable'; readonly tail: number }
+  | { readonly kind: 'range_not_satisfiable'; readonly tail: number; readonly timestamp?: number }
   | { readonly kind: 'stream_not_found' | 'stream_deletion_pending' | 'resource_already_exists' }
   /** It had no effect, and says nothing about the stream. */
   | { readonly kind: 'failed'; readonly code: string }

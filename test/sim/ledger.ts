@@ -1,7 +1,7 @@
 // What zones were told to keep, whether or not they still have it: so the simulator knows by itself what is committed.
 //
 //   Acknowledged is only what W zones of its log have held, and all before it in that log. So is what an offload names and what a
-//   publish closes a log behind, and no position below is ever sealed. An offload starts at base; when base passes a chunk, each stream in it is offloaded to its end.
+//   publish closes a log behind, and no position below is ever sealed. No record of a stream is committed behind its seal. An offload starts at base; when base passes a chunk, each stream in it is offloaded to its end.
 
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
 import { decodeChunk } from '#core/format/chunk.ts';
@@ -10,8 +10,15 @@ import type { ChannelState } from '#core/metadata/schema.ts';
 import { type LogId, logName, type Position, type StreamId, type ZoneId } from '#core/model/ids.ts';
 import type { Audit, Named, Report } from './audit.ts';
 
+interface Place {
+  readonly log: string;
+  readonly at: number;
+}
+
 interface Kept {
   readonly zones: Set<ZoneId>;
+  /** First records of its frames. */
+  readonly records: readonly Pick<FrameHeader, 'streamId' | 'first'>[];
   /** Where the streams that have frames in it end behind it. */
   readonly ends: ReadonlyMap<StreamId, number>;
 }
@@ -29,10 +36,10 @@ export class Ledger {
   readonly #writeQuorum: number;
   readonly #report: Report;
   readonly #logs = new Map<string, KeptLog>();
-  /** By stream and first sequence number: the places where frames were put. */
-  readonly #places = new Map<string, { readonly log: string; readonly at: number }[]>();
+  /** By stream and first sequence number: the places where frames of records were put. */
+  readonly #places = new Map<string, Place[]>();
   /** The places where seals of a stream were put. */
-  readonly #seals = new Map<string, { readonly log: string; readonly at: number }[]>();
+  readonly #seals = new Map<string, Place[]>();
   /** The stream that each name stands for now, and those that are gone. */
   readonly #names = new Map<string, StreamId>();
   readonly #gone = new Set<StreamId>();
@@ -78,22 +85,44 @@ export class Ledger {
     }
     const payload = decodeChunk(bytes, zlibChecksum)?.payload ?? new Uint8Array(0);
     const ends = new Map<StreamId, number>();
+    const records: Kept['records'][number][] = [];
     for (const frame of decodeFrames(payload, undefined)) {
       const { streamId, first, count, kind } = frame;
-      if (kind === 'seal') this.#seals.set(streamId, [...(this.#seals.get(streamId) ?? []), { log, at }]);
       for (const act of this.onFrame) act(frame);
       ends.set(streamId, first + count);
+      if (kind === 'seal') {
+        this.#seals.set(streamId, [...(this.#seals.get(streamId) ?? []), { log, at }]);
+        continue;
+      }
+      records.push({ streamId, first });
       const place = `${streamId}/${first}`;
       this.#places.set(place, [...(this.#places.get(place) ?? []), { log, at }]);
     }
-    kept.chunks.set(at, { zones: new Set([zone]), ends });
+    kept.chunks.set(at, { zones: new Set([zone]), records, ends });
   }
 
   #committed(log: string): number {
     const kept = this.#logs.get(log);
     if (kept === undefined) return 0;
-    while ((kept.chunks.get(kept.committed)?.zones.size ?? 0) >= this.#writeQuorum) kept.committed += 1;
-    return kept.committed;
+    for (;;) {
+      const chunk = kept.chunks.get(kept.committed);
+      if (chunk === undefined || chunk.zones.size < this.#writeQuorum) return kept.committed;
+      kept.committed += 1;
+      for (const frame of chunk.records) this.#behindSeal(frame);
+    }
+  }
+
+  /** A window that is written again stands in two logs: what counts is where a frame was committed first. */
+  #behindSeal({ streamId, first }: Pick<FrameHeader, 'streamId' | 'first'>): void {
+    const seal = this.#firstCommitted(this.#seals.get(streamId));
+    const place = seal && this.#firstCommitted(this.#places.get(`${streamId}/${first}`));
+    if (seal === undefined || place === undefined || inOrder(place, seal) <= 0) return;
+    const where = `${place.log}:${place.at}, and its seal at ${seal.log}:${seal.at}`;
+    this.#report('seal-passed', `record ${first} of stream ${streamId} is committed at ${where}`);
+  }
+
+  #firstCommitted(places: readonly Place[] = []): Place | undefined {
+    return places.filter(({ log, at }) => this.#committed(log) > at).toSorted(inOrder)[0];
   }
 
   #changed(before: ChannelState | undefined, now: ChannelState): void {
@@ -106,6 +135,7 @@ export class Ledger {
       if (sealedAt !== undefined && known?.sealedAt === undefined && sealedAt < this.#committed(name)) {
         this.#report('sealed-committed', `${name} is sealed at ${sealedAt}, and was committed to ${this.#committed(name)}`);
       }
+      if (sealedAt !== undefined && known?.sealedAt === undefined) this.#allStored(name, sealedAt);
       const to = Math.max(base, end ?? 0, pending?.epoch === epoch ? pending.to : 0);
       if (to > this.#committed(name)) {
         this.#report('named-not-committed', `M names ${name} up to ${to}, and only ${this.#committed(name)} of it were committed`);
@@ -114,6 +144,15 @@ export class Ledger {
         this.#report('offload-from-base', `an offload of ${name} starts at ${pending.from}, and base is ${base}`);
       }
       if (base > from) this.#passed(name, from, base);
+    }
+  }
+
+  /** The last seal stands at the first position that is empty: it is the only one that gc keeps, and an old owner goes on there. */
+  #allStored(log: string, sealedAt: number): void {
+    for (let at = 0; at < sealedAt; at += 1) {
+      if (this.#logs.get(log)?.chunks.has(at)) continue;
+      this.#report('sealed-too-far', `${log} is sealed at ${sealedAt}, and nothing was ever stored at ${at}`);
+      return;
     }
   }
 
@@ -127,4 +166,13 @@ export class Ledger {
       }
     }
   }
+}
+
+function inOrder(one: Place, other: Place): number {
+  return epochOf(one) - epochOf(other) || one.at - other.at;
+}
+
+/** As the name of a log ends with it. */
+function epochOf({ log }: Place): number {
+  return Number(log.slice(log.lastIndexOf('/') + 1));
 }

@@ -226,6 +226,7 @@ const NAMES: readonly BadHistory[] = [
   },
 ];
 
+const atTail = { kind: 'read', records: [], tail: 2 } as const;
 const inSession = (hash: number) => append([hash], { session: 1 });
 
 const ANSWERS: readonly BadHistory[] = [
@@ -240,6 +241,18 @@ const ANSWERS: readonly BadHistory[] = [
     bad: [A, call(3, 6, append([12]), acked(1)), call(4, 5, read(0, { follows: 1 }), gave(0, [11, 12], 1))],
     by: 'malformed-answer',
     good: [A, call(3, 6, append([12]), acked(1)), call(4, 5, read(0, { follows: 1 }), gave(0, [11, 12], 2))],
+  },
+  {
+    claim: 'an acknowledgement names another timestamp than a read',
+    bad: [call(1, 2, append([11]), { kind: 'appended', start: 0, end: 1, tail: 1, stamps: [5, 5] }), call(3, 4, read(0), gave(0, [11]))],
+    by: 'timestamp',
+    good: [call(1, 2, append([11]), { kind: 'appended', start: 0, end: 1, tail: 1, stamps: [0, 0] }), call(3, 4, read(0), gave(0, [11]))],
+  },
+  {
+    claim: 'a tailing read names a tail with an old timestamp',
+    bad: [A, B, call(5, 6, read(0), gave(0, [11, 12])), call(7, 8, read(2, { follows: 1 }), { ...atTail, timestamp: 0 })],
+    by: 'timestamp',
+    good: [A, B, call(5, 6, read(0), gave(0, [11, 12])), call(7, 8, read(2, { follows: 1 }), { ...atTail, timestamp: 1 })],
   },
   {
     claim: 'a session changes the order of its batches',

@@ -172,8 +172,15 @@ function checkTimestamps(stream: StreamCalls, groupOf: GroupOf): Found[] {
   for (const { call, outcome } of stream.reads) {
     for (const { seqNum, timestamp } of outcome.records) stamp(groupOf(call), seqNum, timestamp, call);
   }
+  for (const { call, acked } of stream.appends) {
+    if (acked?.stamps === undefined) continue;
+    stamp(groupOf(call), acked.start, acked.stamps[0], call);
+    stamp(groupOf(call), acked.end - 1, acked.stamps[1], call);
+  }
   for (const call of stream.isOneStream ? stream.calls : []) {
-    if (call.outcome?.kind === 'tail') stamp(0, call.outcome.tail - 1, call.outcome.timestamp, call);
+    const { outcome } = call;
+    if (outcome === undefined || !('tail' in outcome && 'timestamp' in outcome)) continue;
+    if (outcome.tail !== undefined && outcome.timestamp !== undefined) stamp(0, outcome.tail - 1, outcome.timestamp, call);
   }
   for (const stamps of groups.values()) {
     const sorted = [...stamps].sort(([a], [b]) => a - b);

@@ -149,6 +149,13 @@ export const CHUNK_BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'last-seal-noted-too-high',
+    part: 'chunk',
+    rules: ['C13', 'C9'],
+    why: 'A log is noted as sealed one position too high: gc deletes the seal below, and an old owner that slept stores its chunk there.',
+    edits: [{ file: 'core/chunk/adopt.ts', find: 'sealedAt: next, chunks', replace: 'sealedAt: (next + 1) as Position, chunks' }],
+  },
+  {
     name: 'last-seal-deleted',
     part: 'gc',
     rules: ['C13', 'G1'],

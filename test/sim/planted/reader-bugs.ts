@@ -91,6 +91,19 @@ export const READER_BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'live-tail-with-another-timestamp',
+    part: 'reader',
+    rules: ['S2', 'T9'],
+    why: 'The tail beside live records has a timestamp that no record has: who goes on from there by time reads all again.',
+    edits: [
+      {
+        file: 'core/channel/channel-tail.ts',
+        find: 'this.#sealed() === undefined ? this.#stream.tail : undefined;',
+        replace: 'this.#sealed() === undefined ? { ...this.#stream.tail, timestamp: 0n } : undefined;',
+      },
+    ],
+  },
+  {
     name: 'heartbeat-without-lease',
     part: 'reader',
     rules: ['T9'],

@@ -95,6 +95,19 @@ export const TAKEOVER_BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'seal-not-replayed',
+    part: 'takeover',
+    rules: ['L8', 'A6'],
+    why: 'A takeover passes over the seal of a stream that is being deleted: its new owner takes appends again, which go with the stream.',
+    edits: [
+      {
+        file: 'core/channel/takeover.ts',
+        find: "return frame.kind === 'seal' ? isSealed || frame.first < tail :",
+        replace: "return frame.kind === 'seal' || isSealed ? true :",
+      },
+    ],
+  },
+  {
     name: 'lease-counts-from-answer',
     part: 'lease',
     rules: ['L1'],
