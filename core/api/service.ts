@@ -1,6 +1,7 @@
 // The use cases of the store, as any protocol over it needs them. It knows names, not the wire; errors are StoreErrors.
 //
-//   A7  After the first failure of an append session, nothing that it submits later takes effect, nor is it told why before that failure is told.
+//   A7  Batches of an append session take effect in the order in which they were submitted; after the first failure nothing that it
+//       submits later takes effect, nor is it told why before that failure is told.
 //
 // Here, between the wire and the channel, records of a stream with a cipher are encrypted and decrypted.
 //

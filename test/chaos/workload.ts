@@ -90,8 +90,11 @@ async function operate(client: Client, stream: LiveStream, prng: Prng): Promise<
   const drawn = prng.between(stream.appendsLeft > 0 ? 1 : APPENDS_OF_100 + 1, 100);
   if (drawn <= 28) await client.append(stream, plain(stream, prng));
   else if (drawn <= 42) await client.append(stream, plain(stream, prng), { matchSeqNum: guess(tail, prng) });
-  else if (drawn <= 49) await client.append(stream, plain(stream, prng), { fencingToken: prng.chance(0.85) ? token : 'wrong' });
-  else if (drawn <= 53) await client.append(stream, fence(stream, prng), prng.chance(0.4) ? { fencingToken: token } : {});
+  else if (drawn <= 49) {
+    const fencingToken = prng.chance(0.85) ? token : 'wrong';
+    const both = prng.chance(0.4) ? { matchSeqNum: guess(tail, prng) } : {};
+    await client.append(stream, plain(stream, prng), { fencingToken, ...both });
+  } else if (drawn <= 53) await client.append(stream, fence(stream, prng), prng.chance(0.4) ? { fencingToken: token } : {});
   else if (drawn <= 56) await client.append(stream, trim(stream, prng));
   else if (drawn <= APPENDS_OF_100) await session(client, stream, prng);
   else if (drawn <= 80) await read(client, stream, prng);

@@ -176,6 +176,11 @@ export class Audit {
     }
     if (before !== undefined && now.epoch < before.epoch) this.#report('forward', `the epoch of ${id} went back to ${now.epoch}`);
     const { pending } = now;
+    for (const { epoch, base, end } of now.logs) {
+      const offloaded = pending?.epoch === epoch ? pending.to : base;
+      if (end !== undefined && end < offloaded)
+        this.#report('ends-below-offload', `log ${epoch} ends at ${end}, and is offloaded to ${offloaded}`);
+    }
     if (pending !== undefined && !this.#objects.objects.has(pending.object)) {
       this.#report('named-is-there', `the pending offload names ${pending.object}, which is not there`);
     }

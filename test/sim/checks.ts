@@ -21,6 +21,7 @@ export const CHECKS = {
   'deleted-early': 'direct',
   'deleted-readable': 'direct',
   'final-read': 'direct',
+  'ends-below-offload': 'direct',
   'false-alarm': 'direct',
   forward: 'direct',
   'lease-overlap': 'direct',

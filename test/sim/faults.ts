@@ -172,7 +172,10 @@ export class Nemesis {
       const share = dice.range(0.2, 1);
       this.scene.audit.onChannel.push((before, now) => {
         if (this.#isOver || before?.state !== 'recovering' || now.state !== 'active' || !dice.chance(share)) return;
-        const { cluster, zones } = this.scene;
+        const { cluster, zones, metadata } = this.scene;
+        const cutMs = dice.range(50, 500);
+        // What the new owner reads after its publish it reads late: what is there then is what functions have left.
+        if (dice.chance(0.4)) for (const { name } of zones.current) this.cut(`${metadata.channelWriter} ${name}`, cutMs);
         for (const process of cluster.processes) {
           for (const ms of [0, 40, 90, 150]) this.later(ms + dice.gap(10), () => process.runJobs());
         }

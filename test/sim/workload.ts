@@ -212,8 +212,11 @@ export class Workload {
     if (drawn <= 10) await this.#pipeline(client, stream);
     else if (drawn <= 36) await client.append(stream, this.#plain(dice));
     else if (drawn <= 50) await client.append(stream, this.#plain(dice), { matchSeqNum: this.#guess(dice, tail) });
-    else if (drawn <= 57) await client.append(stream, this.#plain(dice), { fencingToken: dice.chance(0.85) ? token : 'wrong' });
-    else if (drawn <= 61) await client.append(stream, this.#fence(client), dice.chance(0.4) ? { fencingToken: token } : {});
+    else if (drawn <= 57) {
+      const fencingToken = dice.chance(0.85) ? token : 'wrong';
+      const both = dice.chance(0.4) ? { matchSeqNum: this.#guess(dice, tail) } : {};
+      await client.append(stream, this.#plain(dice), { fencingToken, ...both });
+    } else if (drawn <= 61) await client.append(stream, this.#fence(client), dice.chance(0.4) ? { fencingToken: token } : {});
     else if (drawn <= 65) await client.append(stream, this.#trim(dice, tail));
     else if (drawn <= 66 && this.#world.catalog.isSecret(stream)) await client.pry(stream);
     else if (drawn <= 84) await this.#read(client, stream);

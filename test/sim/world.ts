@@ -252,6 +252,15 @@ export class World {
     this.fail('crash', `${process.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   }
 
+  /** Chunks that were offloaded, and are gone since, are no damage. */
+  #checkAlarm(process: Process, told: string): void {
+    const [, channel, epoch, at] = /log (\S+)\/(\d+) is damaged: position (\d+)/.exec(told) ?? [];
+    const log = this.audit.channels.find((known) => known.channel === channel)?.logs.find((known) => known.epoch === Number(epoch));
+    if (at !== undefined && Number(at) < (log?.base ?? Number.POSITIVE_INFINITY)) {
+      this.fail('false-alarm', `${process.name} takes position ${at} of ${channel}/${epoch} for lost, which is offloaded`);
+    }
+  }
+
   #traced(process: Process, name: string, fields: Parameters<Surroundings['traced']>[2]): void {
     const told =
       fields === undefined
@@ -268,6 +277,7 @@ export class World {
     if (name === 'channel.repair') this.leaseWatch.repairs(process, Number(fields?.['epoch']));
     if (name === 'takeover.claimed') this.promptness.stalled(process, 'none');
     if (name === 'takeover.published') this.#published(process);
+    if (fields?.['code'] === 'corrupt') this.#checkAlarm(process, told);
     if (fields?.['code'] === 'corrupt' && this.objects.explains(told)) situations.count('flipped segment refused');
     else if (fields?.['code'] === 'corrupt' && !this.#ignoresAlarms) this.fail('corrupt', `${process.name} ${name}: ${told}`);
     const adopted = name === 'takeover.published' ? Number(fields?.['adopted']) : 0;

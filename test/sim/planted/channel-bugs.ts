@@ -152,6 +152,20 @@ export const CHANNEL_BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'sequence-number-before-token',
+    part: 'channel',
+    rules: ['S1'],
+    why: 'An append with both conditions, and the token of somebody else, is told the tail: it tries again with that, as if it were still the leader.',
+    edits: [
+      {
+        file: 'core/channel/sequencer.ts',
+        find: 'if (conditions.fencingToken !== undefined && conditions.fencingToken !== facts.token) {',
+        replace: `const isNext = conditions.matchSeqNum === undefined || conditions.matchSeqNum === facts.tail;
+  if (isNext && conditions.fencingToken !== undefined && conditions.fencingToken !== facts.token) {`,
+      },
+    ],
+  },
+  {
     name: 'follower-not-woken',
     part: 'tail',
     rules: ['T1'],

@@ -50,6 +50,32 @@ export const CHUNK_BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'torn-counts-as-stored',
+    part: 'chunk',
+    rules: ['C3'],
+    why: 'What a write left torn is taken for its chunk: an acknowledgement rests on one copy fewer than the write quorum.',
+    edits: [
+      {
+        file: 'core/chunk/lane.ts',
+        find: "if (typeof found === 'string') return found;",
+        replace: "if (typeof found === 'string') return found === 'torn' ? 'stored' : found;",
+      },
+    ],
+  },
+  {
+    name: 'commit-point-known-by-one-zone',
+    part: 'chunk',
+    rules: ['C8'],
+    why: 'A takeover believes the first zone that answers, which may lag far behind: more is adopted than a window, or what is committed is sealed away.',
+    edits: [
+      {
+        file: 'core/chunk/find.ts',
+        find: "firstAnswers(options, zones, quorum, 'how far",
+        replace: "firstAnswers(options, zones, Math.min(quorum, 1), 'how far",
+      },
+    ],
+  },
+  {
     name: 'commit-point-too-high',
     part: 'chunk',
     rules: ['C2', 'C8'],

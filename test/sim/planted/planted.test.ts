@@ -92,6 +92,7 @@ describe('the verdict', () => {
 
 // A change of the product that moves one event moves all behind it, so that a seed may lose its bug: then these are tried. What they do
 // not catch either is hunted anew: npm run sim -- --planted --save --name …
+const SEEDS_MAX = 500;
 const SPARE_SEEDS = Array.from({ length: 12 }, (_, i) => i + 1);
 
 describe('known seeds', () => {
@@ -109,12 +110,12 @@ describe('known seeds', () => {
   // Their seeds lost them when the product changed, and no others were hunted since: npm run sim -- --planted --save
   const lost = BUGS.filter(({ name }) => known[name]?.unchecked === undefined || known[name]?.checked === undefined);
 
-  test('every bug has one, with the invariants off and on, or is told as lost', () => {
-    expect(tasks.filter(({ isChecked }) => !isChecked).length).toBeGreaterThanOrEqual(BUGS.length - lost.length);
+  test('every bug has one, with the invariants off and on, of the first five hundred', () => {
+    expect(lost.map(({ name }) => name)).toEqual([]);
+    expect(tasks.filter(({ isChecked }) => !isChecked).length).toBe(BUGS.length);
+    for (const { bug, seeds } of tasks) expect(seeds[0], bug).toBeLessThanOrEqual(SEEDS_MAX);
     expect(tasks.filter(({ isChecked }) => isChecked).length).toBeGreaterThan(0);
   });
-
-  for (const { name } of lost) test.skip(`${name} is caught (its seed is lost: hunt it anew)`, () => undefined);
 
   test('each catches its bug, and the product as it is passes it', { timeout: 400_000 }, async () => {
     const half = Math.ceil(tasks.length / 2);

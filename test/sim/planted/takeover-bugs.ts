@@ -67,6 +67,19 @@ export const TAKEOVER_BUGS: readonly PlantedBug[] = [
     edits: [{ file: 'core/channel/takeover.ts', find: 'recovery?.adopted ?? []', replace: '[]' }],
   },
   {
+    name: 'floor-without-pending',
+    part: 'takeover',
+    rules: ['M4', 'C8'],
+    why: 'A takeover closes the log below what a pending offload has named: what it adopts is in segments already, and offload goes on beyond the end.',
+    edits: [
+      {
+        file: 'core/channel/takeover.ts',
+        find: 'const pending = item.pending?.epoch === open.epoch ? item.pending.to : 0;',
+        replace: 'const pending = 0;',
+      },
+    ],
+  },
+  {
     name: 'replay-after-publish',
     part: 'takeover',
     rules: ['L8'],

@@ -30,6 +30,8 @@ export class Metadata implements Remote {
   staleDeeper = 0;
   /** Told of every write of a channel's item that is sent; says how it fares. */
   onChannelWrite: ((machine: string, write: Write) => Fate) | undefined;
+  /** Whose change of a channel's item was taken last. */
+  channelWriter: string | undefined;
   /** Told of every read of a channel's item that arrives; it is answered once this resolves. */
   onChannelRead: ((machine: string) => Promise<void> | undefined) | undefined;
   /** Told of every stream that is made: whether its request arrives once more, so much later. */
@@ -69,6 +71,7 @@ export class Metadata implements Remote {
       commit: (writes) => {
         const [write] = writes;
         const apply = async () => {
+          if (write?.key.partition.startsWith('channel/')) this.channelWriter = machine;
           const result = await store.commit(writes);
           audit.committed(writes, result);
           return result;
