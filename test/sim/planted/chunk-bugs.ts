@@ -63,19 +63,6 @@ export const CHUNK_BUGS: readonly PlantedBug[] = [
     ],
   },
   {
-    name: 'commit-point-known-by-one-zone',
-    part: 'chunk',
-    rules: ['C8'],
-    why: 'A takeover believes the first zone that answers, which may lag far behind: more is adopted than a window, or what is committed is sealed away.',
-    edits: [
-      {
-        file: 'core/chunk/find.ts',
-        find: "firstAnswers(options, zones, quorum, 'how far",
-        replace: "firstAnswers(options, zones, Math.min(quorum, 1), 'how far",
-      },
-    ],
-  },
-  {
     name: 'commit-point-too-high',
     part: 'chunk',
     rules: ['C2', 'C8'],
