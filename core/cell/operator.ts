@@ -1,7 +1,7 @@
 // Gives a task its share of the channels: claims what nobody has, gives up what others should have, and all of it at the end.
 //
-//   L14 A task claims what it saw released, or saw unchanged for a whole lease on its own clock (L2), and as it saw it (L7); what it
-//       lost it gives up for good, and takes again only so.
+//   L14 A task claims what it saw released, or saw with the same epoch and lease counter for a whole lease on its own clock (L2), and
+//       only while they are as it saw them (L7); what it lost it gives up for good, and takes again only so.
 //
 // One of several processes has one; a process that is alone takes every channel over, and keeps it. What it goes by may be stale: a
 // claim that should not be fails on its condition.
@@ -41,6 +41,11 @@ export interface OperatorDeps {
   readonly leaseMs: number;
   /** Drawn for this process. */
   readonly task: string;
+}
+
+/** Nobody claimed the channel or renewed its lease between the two. */
+function isLeasedAs(before: ChannelState, now: ChannelState): boolean {
+  return before.epoch === now.epoch && before.leaseCounter === now.leaseCounter;
 }
 
 export class Operator {
@@ -149,9 +154,10 @@ export class Operator {
       return;
     }
     routes.learn(state);
-    const before = this.#watched.get(id)?.state;
-    const isSame = before?.epoch === state.epoch && before.version === state.version && before.leaseCounter === state.leaseCounter;
-    if (!isSame) this.#watched.set(id, { state, since: clock.monotonic() });
+    const before = this.#watched.get(id);
+    const isSame =
+      before !== undefined && isLeasedAs(before.state, state) && (state.state !== 'released' || before.state.state === 'released');
+    this.#watched.set(id, { state, since: isSame ? before.since : clock.monotonic() });
   }
 
   #move(): void {
@@ -191,9 +197,12 @@ export class Operator {
   async #claim(slot: ChannelSlot): Promise<void> {
     const watched = this.#watched.get(slot.id);
     invariant(watched !== undefined, 'L14: what is claimed was watched');
-    this.#watched.delete(slot.id);
+    // What was watched may be stale, and jobs change M beside its lease: the claim is of M as it is now, where its lease is as it was.
+    const seen = await slot.register.read();
+    this.#watch(slot, seen);
+    if (!isLeasedAs(watched.state, seen)) return;
     await slot.replace();
-    await slot.channel.claim({ seen: watched.state });
+    await slot.channel.claim({ seen });
   }
 
   async #release(slot: ChannelSlot): Promise<void> {

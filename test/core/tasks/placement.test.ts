@@ -1,6 +1,8 @@
 // Several tasks share the channels: by their number, when one joins, leaves, or dies, and whatever they are asked meanwhile.
 
 import { afterEach, describe, expect, test } from 'vitest';
+import { invariant } from '#core/base/invariant.ts';
+import { ChannelRegister } from '#core/metadata/channel-register.ts';
 import { type MemoryTask, MemoryTasks, until } from '#test/support/memory-tasks.ts';
 
 const BASIN = 'placement-basin';
@@ -108,6 +110,27 @@ describe('tasks that share channels', () => {
     await until(() => loaded.times.length > before + 20);
     await loaded.end();
     await loaded.check(first);
+  });
+
+  test('L14: take over from one that died, though jobs change its channel all the time', async () => {
+    world = new MemoryTasks({ channelsPerClass: 1 });
+    const first = await start();
+    await until(() => owned(first) === 1);
+    const second = await start();
+    const [owner] = first.cell.channels;
+    invariant(owner !== undefined, 'there is one channel');
+    const register = new ChannelRegister(world.metadata, owner.id, 1_000);
+    let changes = 0;
+    running.delete(first);
+    await first.kill();
+    const jobs = setInterval(async () => {
+      const seen = await register.read();
+      if (seen.epoch === 1 && (await register.bump(seen)) !== undefined) changes += 1;
+    }, 20);
+    await until(() => owned(second) === 1).finally(() => clearInterval(jobs));
+    expect(changes).toBeGreaterThan(20);
+    const [name = ''] = await streams(second, 1);
+    expect((await append(second, name)).status).toBe(200);
   });
 
   test('serve at once what another one releases', async () => {
