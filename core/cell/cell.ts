@@ -113,7 +113,10 @@ function operatorOf(
   channels: readonly ChannelSlot[],
 ): Operator {
   const { routes } = owners;
-  const operator = new Operator({ clock, trace, repository, routes, leaseMs, task: toHex(random.bytes(16)) }, channels);
+  const operator = new Operator(
+    { clock, trace, repository, routes, leaseMs, task: toHex(random.bytes(16)), peer: owners.address.peer },
+    channels,
+  );
   owners.onVacant(() => operator.wanted());
   return operator;
 }

@@ -41,6 +41,8 @@ export interface OperatorDeps {
   readonly leaseMs: number;
   /** Drawn for this process. */
   readonly task: string;
+  /** Where it is reached. */
+  readonly peer: string;
 }
 
 /** Nobody claimed the channel or renewed its lease between the two. */
@@ -136,10 +138,10 @@ export class Operator {
 
   /** Says that it is there, and looks who else is. */
   async #meet(isDue: boolean): Promise<void> {
-    const { clock, repository, task } = this.#deps;
+    const { clock, repository, task, peer } = this.#deps;
     if (isDue) {
       this.#counter += 1;
-      await repository.tasks.beat({ task, counter: this.#counter });
+      await repository.tasks.beat({ task, counter: this.#counter, peer });
       this.#beatAt = clock.monotonic();
     }
     this.#presence.observe(await repository.tasks.list(), clock.monotonic());
@@ -166,7 +168,7 @@ export class Operator {
     const withSelf = (tasks: readonly string[]) => [...new Set([...tasks, task])];
     const present = withSelf(this.#presence.present(now));
     const alive = withSelf(this.#presence.alive(now));
-    const channels = this.#slots.map((slot): PlacedChannel => ({ id: slot.id, group: slot.storageClass, holder: this.#holder(slot, now) }));
+    const channels = this.#slots.map((slot): PlacedChannel => ({ id: slot.id, group: slot.storageClass, ...this.#held(slot, now) }));
     const { claim, release } = assign({ self: task, present, alive, channels });
     for (const slot of this.#slots) {
       if (claim.includes(slot.id)) this.#begin(slot, () => this.#claim(slot));
@@ -178,14 +180,14 @@ export class Operator {
     return channel.answers || this.#moving.has(id);
   }
 
-  #holder(slot: ChannelSlot, now: number): PlacedChannel['holder'] {
-    if (this.#isOwn(slot)) return 'self';
+  #held(slot: ChannelSlot, now: number): Pick<PlacedChannel, 'state' | 'task'> {
+    if (this.#isOwn(slot)) return { state: 'held', task: this.#deps.task };
     const watched = this.#watched.get(slot.id);
-    if (watched === undefined) return 'other';
-    const { state, leaseMs } = watched.state;
+    if (watched === undefined) return { state: 'held' };
+    const { state, leaseMs, address } = watched.state;
     const vacantFor = now - watched.since - (state === 'released' ? 0 : watchMs(leaseMs));
-    if (vacantFor < 0) return 'other';
-    return vacantFor >= this.#deps.leaseMs * LATE ? 'late' : 'vacant';
+    if (vacantFor < 0) return { state: 'held', task: address && this.#presence.at(address.peer) };
+    return { state: vacantFor >= this.#deps.leaseMs * LATE ? 'late' : 'vacant' };
   }
 
   #begin({ id }: ChannelSlot, act: () => Promise<void>): void {

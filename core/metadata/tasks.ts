@@ -11,6 +11,8 @@ export const TASKS_MAX = 256;
 export interface TaskState {
   readonly task: string;
   readonly counter: number;
+  /** Where it is reached: metadata of the channels that it has names it so. */
+  readonly peer: string;
 }
 
 export class Tasks {
@@ -20,8 +22,8 @@ export class Tasks {
     this.#store = store;
   }
 
-  async beat({ task, counter }: TaskState): Promise<void> {
-    await this.#store.commit([{ kind: 'put', key: taskKey(task), fields: { counter } }]);
+  async beat({ task, counter, peer }: TaskState): Promise<void> {
+    await this.#store.commit([{ kind: 'put', key: taskKey(task), fields: { counter, peer } }]);
   }
 
   /** As they were lately, perhaps. */
@@ -30,11 +32,12 @@ export class Tasks {
   }
 
   /** It goes; of another task only if it has not moved since. */
-  async remove({ task, counter }: TaskState): Promise<void> {
+  async remove({ task, counter }: Pick<TaskState, 'task' | 'counter'>): Promise<void> {
     await this.#store.commit([{ kind: 'delete', key: taskKey(task), when: { equals: { counter } } }]);
   }
 }
 
 function decode(item: Item): TaskState {
-  return { task: item.sort, counter: new FieldReader(item).count('counter') };
+  const fields = new FieldReader(item);
+  return { task: item.sort, counter: fields.count('counter'), peer: fields.text('peer') };
 }

@@ -1,7 +1,8 @@
 // Who of several tasks should have which of the channels: pure, so that every task comes to the same numbers from what it sees.
 //
-// Each task takes its share of every class, and only numbers are shared out: which channel it is, whoever claims first decides. Moving
-// channels by their load is for a balancer to add: here all channels weigh the same.
+// Each task takes its share of every class, and only numbers are shared out: which channel it is, whoever claims first decides. Where
+// shares cannot be equal, those that have most keep one more: nothing moves that need not. Moving channels by their load is for a
+// balancer to add: here all channels weigh the same.
 
 import { invariant } from '../base/invariant.ts';
 import type { ChannelId } from '../model/ids.ts';
@@ -11,7 +12,9 @@ export interface PlacedChannel {
   /** Channels of one class are shared out on their own. */
   readonly group: string;
   /** `late`: nobody has had it for so long that whoever should does not come. */
-  readonly holder: 'self' | 'other' | 'vacant' | 'late';
+  readonly state: 'held' | 'vacant' | 'late';
+  /** The task that has it, where that is known. */
+  readonly task?: string | undefined;
 }
 
 export interface View {
@@ -34,9 +37,9 @@ export function assign({ self, present, alive, channels }: View): Moves {
   const groups = [...new Set(channels.map(({ group }) => group))].sort();
   for (const [turn, group] of groups.entries()) {
     const all = channels.filter((channel) => channel.group === group);
-    const own = all.filter(({ holder }) => holder === 'self');
-    const vacant = all.filter(({ holder }) => holder === 'vacant');
-    const wanted = shareOf(self, present, all.length, turn) - own.length;
+    const own = all.filter(({ state, task }) => state === 'held' && task === self);
+    const vacant = all.filter(({ state }) => state === 'vacant');
+    const wanted = shareOf(self, present, all, turn) - own.length;
     const rank = [...present].sort().indexOf(self);
     // Each begins elsewhere, so that those that claim at once seldom want the same.
     claim.push(
@@ -44,19 +47,21 @@ export function assign({ self, present, alive, channels }: View): Moves {
         .slice(0, Math.max(0, wanted))
         .map(({ id }) => id),
     );
-    claim.push(...all.filter(({ holder }) => holder === 'late').map(({ id }) => id));
-    const surplus = own.length - shareOf(self, alive, all.length, turn);
+    claim.push(...all.filter(({ state }) => state === 'late').map(({ id }) => id));
+    const surplus = own.length - shareOf(self, alive, all, turn);
     if (surplus > 0) release.push(...own.slice(-surplus).map(({ id }) => id));
   }
   return { claim, release };
 }
 
-/** Shares of all tasks add up to `count`; who gets one more is another one for each `turn`. */
-function shareOf(self: string, tasks: readonly string[], count: number, turn: number): number {
-  const rank = [...tasks].sort().indexOf(self);
+/** Shares of all tasks add up to all channels. Of those that have equally many, who gets one more is another one for each `turn`. */
+function shareOf(self: string, tasks: readonly string[], channels: readonly PlacedChannel[], turn: number): number {
+  const names = [...tasks].sort();
+  const count = (name: string): number => channels.filter(({ state, task }) => state === 'held' && task === name).length;
+  const order = rotated(names, turn).toSorted((a, b) => count(b) - count(a));
+  const rank = order.indexOf(self);
   invariant(rank >= 0, 'a task counts itself');
-  const extra = count % tasks.length;
-  return Math.floor(count / tasks.length) + ((rank + turn) % tasks.length < extra ? 1 : 0);
+  return Math.floor(channels.length / tasks.length) + (rank < channels.length % tasks.length ? 1 : 0);
 }
 
 function rotated<T>(all: readonly T[], by: number): readonly T[] {

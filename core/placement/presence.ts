@@ -3,10 +3,11 @@
 import type { TaskState } from '../metadata/tasks.ts';
 
 interface Seen {
-  counter: number;
+  readonly counter: number;
+  readonly peer: string;
   /** On the monotonic clock: since when the counter stands there. */
-  since: number;
-  hasMoved: boolean;
+  readonly since: number;
+  readonly hasMoved: boolean;
 }
 
 export class Presence {
@@ -20,10 +21,10 @@ export class Presence {
 
   observe(tasks: readonly TaskState[], now: number): void {
     for (const task of this.#seen.keys()) if (!tasks.some((one) => one.task === task)) this.#seen.delete(task);
-    for (const { task, counter } of tasks) {
+    for (const { task, counter, peer } of tasks) {
       const seen = this.#seen.get(task);
-      if (seen === undefined) this.#seen.set(task, { counter, since: now, hasMoved: false });
-      else if (seen.counter !== counter) this.#seen.set(task, { counter, since: now, hasMoved: true });
+      if (seen === undefined) this.#seen.set(task, { counter, peer, since: now, hasMoved: false });
+      else if (seen.counter !== counter) this.#seen.set(task, { counter, peer, since: now, hasMoved: true });
     }
   }
 
@@ -37,8 +38,14 @@ export class Presence {
     return [...this.#seen].flatMap(([task, { since, hasMoved }]) => (hasMoved && now - since < this.#goneMs ? [task] : []));
   }
 
+  /** Undefined: nobody who is there says that it is reached so. */
+  at(peer: string): string | undefined {
+    for (const [task, seen] of this.#seen) if (seen.peer === peer) return task;
+    return undefined;
+  }
+
   /** What is left of tasks that have long been gone. */
-  remains(now: number): readonly TaskState[] {
+  remains(now: number): readonly Pick<TaskState, 'task' | 'counter'>[] {
     return [...this.#seen].flatMap(([task, { counter, since }]) => (now - since > 10 * this.#goneMs ? [{ task, counter }] : []));
   }
 }

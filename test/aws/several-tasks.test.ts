@@ -11,9 +11,9 @@ import { type Server, startServer } from '#test/support/server.ts';
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 const BASIN = 'shared-basin';
 const COMMAND = [process.execPath, 'functions/channel/main.ts'] as const;
-/** The figures are those of core/tasks, over memory; here emulators that share two processors are counted in, so there is room. */
-const TAKEN_OVER_MS_MAX = 10_000 + 5_000;
-const RELEASED_MS_MAX = 3_000;
+/** To the claim: what lies behind it is a hundred requests to an emulator that takes its time. test/core/tasks has the figures to the first append. */
+const LOST_TO_CLAIM_MS_MAX = 10_000 + 2_000;
+const RELEASED_TO_CLAIM_MS_MAX = 1_500;
 
 describe.skipIf(isMissing(missingDynamo(), missingMoto()))('two channel tasks', () => {
   let cloud: Cloud;
@@ -53,6 +53,12 @@ describe.skipIf(isMissing(missingDynamo(), missingMoto()))('two channel tasks', 
   async function ready(task: Server): Promise<string[]> {
     const text = await (await fetch(`${task.url}/metrics`, { headers: { authorization: `Bearer ${ROOT_TOKEN}` } })).text();
     return [...text.matchAll(/^millrace_channel_ready\{channel="([^"]+)"\} 1$/gm)].map(([, channel]) => channel ?? '');
+  }
+
+  /** When the task claimed a channel last, by the clock of this machine. */
+  function claimedAt(task: Server): number {
+    const claims = [...task.output.matchAll(/"time":"([^"]+)","event":"takeover.claimed"/g)];
+    return Math.max(...claims.map(([, time]) => Date.parse(time ?? '')));
   }
 
   async function newStreams(prefix: string, count: number): Promise<string[]> {
@@ -148,13 +154,13 @@ describe.skipIf(isMissing(missingDynamo(), missingMoto()))('two channel tasks', 
     await until(async () => (await ready(second())).length === 2, 30_000);
     const killed = second();
     const theirs = await ready(killed);
-    const killedAt = performance.now();
+    const killedAt = Date.now();
     await killed.kill();
     tasks.splice(tasks.indexOf(killed), 1);
     await until(async () => (await ready(first())).length === 4, 30_000);
-    const tookMs = performance.now() - killedAt;
-    console.log(`${theirs.join(', ')} were taken over ${Math.round(tookMs)} ms after a kill`);
-    expect(tookMs).toBeLessThan(TAKEN_OVER_MS_MAX);
+    const claimMs = claimedAt(first()) - killedAt;
+    console.log(`${theirs.join(', ')} were claimed ${claimMs} ms after a kill, and served after ${Date.now() - killedAt} ms`);
+    expect(claimMs).toBeLessThan(LOST_TO_CLAIM_MS_MAX);
     const before = loaded.times.length;
     await until(() => loaded.times.length > before + 20, 30_000);
     await loaded.end(first());
@@ -169,12 +175,12 @@ describe.skipIf(isMissing(missingDynamo(), missingMoto()))('two channel tasks', 
     const loaded = load(first(), names);
     await until(() => loaded.times.length > 20, 30_000);
     // The release comes at the end of a drain.
-    const ended = going.stop().then(() => performance.now());
-    const endedAt = await ended;
+    await going.stop();
+    const endedAt = Date.now();
     await until(async () => (await ready(first())).length === 4, 10_000);
-    const gapMs = performance.now() - endedAt;
-    console.log(`all channels are served ${Math.round(gapMs)} ms after a task ended`);
-    expect(gapMs).toBeLessThan(RELEASED_MS_MAX);
+    const claimMs = claimedAt(first()) - endedAt;
+    console.log(`channels were claimed ${claimMs} ms after a task ended, and served after ${Date.now() - endedAt} ms`);
+    expect(claimMs).toBeLessThan(RELEASED_TO_CLAIM_MS_MAX);
     await loaded.end(first());
   });
 });

@@ -25,7 +25,7 @@ describe('assign', () => {
         for (const self of tasks) {
           const placed = channels.map(({ id, group }): PlacedChannel => {
             const owner = owners.get(id);
-            return { id, group, holder: owner === self ? 'self' : owner === undefined ? 'vacant' : 'other' };
+            return owner === undefined ? { id, group, state: 'vacant' } : { id, group, state: 'held', task: owner };
           });
           const { claim, release } = assign({ self, present: tasks, alive: tasks, channels: placed });
           for (const id of claim) owners.set(id, self);
@@ -41,18 +41,30 @@ describe('assign', () => {
     },
   );
 
-  const channel = (n: number, holder: PlacedChannel['holder']): PlacedChannel => ({ id: channelId(`x-${n}`), group: 'x', holder });
+  const channel = (n: number, task: string | undefined, state: PlacedChannel['state'] = 'held'): PlacedChannel => ({
+    id: channelId(`x-${n}`),
+    group: 'x',
+    state,
+    task,
+  });
+
+  test('moves nothing that need not move: one channel stays with its task, whoever joins', () => {
+    for (const self of ['a', 'b']) {
+      const channels = [channel(0, self)];
+      expect(assign({ self, present: ['a', 'b'], alive: ['a', 'b'], channels })).toEqual({ claim: [], release: [] });
+    }
+  });
 
   test('gives nothing up for a task that was not seen to live, and leaves it what nobody has', () => {
-    const own = [channel(0, 'self'), channel(1, 'self')];
+    const own = [channel(0, 'a'), channel(1, 'a')];
     expect(assign({ self: 'a', present: ['a', 'b'], alive: ['a'], channels: own })).toEqual({ claim: [], release: [] });
     expect(assign({ self: 'a', present: ['a', 'b'], alive: ['a', 'b'], channels: own }).release).toHaveLength(1);
-    const vacant = [channel(0, 'self'), channel(1, 'vacant')];
+    const vacant = [channel(0, 'a'), channel(1, undefined, 'vacant')];
     expect(assign({ self: 'a', present: ['a', 'b'], alive: ['a'], channels: vacant }).claim).toEqual([]);
   });
 
   test('claims what nobody came for, whatever its share', () => {
-    const channels = [channel(0, 'self'), channel(1, 'late')];
+    const channels = [channel(0, 'a'), channel(1, undefined, 'late')];
     expect(assign({ self: 'a', present: ['a', 'b'], alive: ['a', 'b'], channels }).claim).toEqual(['x-1']);
   });
 });
@@ -60,11 +72,12 @@ describe('assign', () => {
 describe('Presence', () => {
   test('a task lives while its counter moves, and is gone once it stood still for long enough, by the watcher’s clock', () => {
     const presence = new Presence(100);
-    presence.observe([{ task: 'a', counter: 7 }], 0);
+    presence.observe([{ task: 'a', counter: 7, peer: 'http://a' }], 0);
     expect([presence.present(50), presence.alive(50)]).toEqual([['a'], []]);
-    presence.observe([{ task: 'a', counter: 8 }], 60);
+    presence.observe([{ task: 'a', counter: 8, peer: 'http://a' }], 60);
+    expect([presence.at('http://a'), presence.at('http://b')]).toEqual(['a', undefined]);
     expect([presence.present(159), presence.alive(159)]).toEqual([['a'], ['a']]);
-    presence.observe([{ task: 'a', counter: 8 }], 159);
+    presence.observe([{ task: 'a', counter: 8, peer: 'http://a' }], 159);
     expect([presence.present(160), presence.alive(160)]).toEqual([[], []]);
     expect(presence.remains(1_061)).toEqual([{ task: 'a', counter: 8 }]);
     presence.observe([], 1_100);
