@@ -4,8 +4,8 @@ import { configDefaults, defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Functions as processes: npm run test:lambda. What runs inside workerd, or takes long: npm run test:edge.
-    exclude: [...configDefaults.exclude, 'test/lambda/**', 'test/edge/inside/**', 'test/edge/slow/**'],
+    // Functions as processes: npm run test:lambda. The package of the construct: npm run test:pack. What runs inside workerd, or takes long: npm run test:edge.
+    exclude: [...configDefaults.exclude, 'test/lambda/**', 'test/pack/**', 'test/edge/inside/**', 'test/edge/slow/**'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 30_000,

@@ -3,7 +3,7 @@
 import { App, aws_certificatemanager as acm, CfnOutput, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { Millrace } from './millrace.ts';
-import { SIZES, type SizeName } from './sizes.ts';
+import type { SizeName } from './sizes.ts';
 import type { Zone, Zones } from './zones.ts';
 
 const app = new App({ analyticsReporting: false });
@@ -17,11 +17,6 @@ function zonesOf(text: string): Zones {
   });
   // The construct says what is wrong with them.
   return zones as unknown as Zones;
-}
-
-function sizeOf(name: string): SizeName {
-  if (name in SIZES) return name as SizeName;
-  throw new Error(`size is "${name}"; it must be one of ${Object.keys(SIZES).join(', ')}`);
 }
 
 function yesOrNo(name: string, value: string): boolean {
@@ -43,13 +38,16 @@ const stack = new Stack(app, context('stack') ?? 'Millrace', {
 const certificate = context('certificate');
 const hostName = context('hostName');
 const controlPlane = context('controlPlane');
+const channels = context('channels');
 const jobs = context('jobs');
 const chunkServers = context('chunkServers');
 const cell = new Millrace(stack, 'Cell', {
   zones: zonesOf(context('zones') ?? ''),
-  size: sizeOf(context('size') ?? 'development'),
+  // The construct says what a size may be.
+  size: (context('size') ?? 'development') as SizeName,
   ...(hostName === undefined ? {} : { hostName }),
   ...(controlPlane === undefined ? {} : { controlPlane: yesOrNo('controlPlane', controlPlane) }),
+  ...(channels === undefined ? {} : { channels: Number(channels) }),
   ...(jobs === undefined ? {} : { jobs: jobsOf(jobs) }),
   ...(chunkServers === undefined ? {} : { chunkServers: { instanceType: chunkServers } }),
   ...(certificate === undefined ? {} : { certificate: acm.Certificate.fromCertificateArn(stack, 'Certificate', certificate) }),

@@ -133,7 +133,8 @@ export class ChunkServers extends Construct {
       securityGroup,
       capacity: { min: 1, max: 1 },
       isKept: removalPolicy !== RemovalPolicy.DESTROY,
-      commands: zoneDiskCommands(),
+      // Containers have no use for the rights of their host.
+      commands: [...zoneDiskCommands(), 'echo ECS_AWSVPC_BLOCK_IMDS=true >> /etc/ecs/ecs.config'],
     });
     const service = new ecs.Ec2Service(scope, 'Service', {
       cluster,

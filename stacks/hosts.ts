@@ -27,7 +27,7 @@ export class Hosts extends Construct {
   constructor(scope: Construct, id: string, props: HostsProps) {
     super(scope, id);
     const { cluster, subnets, securityGroup, capacity, isKept = false, commands = [] } = props;
-    const role = new iam.Role(this, 'Role', { assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com') });
+    const role = this.#role(cluster);
     const userData = ec2.UserData.forLinux();
     userData.addCommands(...commands);
     const volume = ec2.BlockDeviceVolume.ebs(ROOT_GIB, { encrypted: true, volumeType: ec2.EbsDeviceVolumeType.GP3 });
@@ -62,8 +62,25 @@ export class Hosts extends Construct {
       enableManagedDraining: true,
     });
     cluster.addAsgCapacityProvider(this.provider);
-    const agent = 'What the agent of ECS needs, bound to the cluster where the action knows a resource';
-    acknowledge(role, { 'IAM5[Resource::*]': agent, 'IAM5[Action::ecs:Submit*]': agent });
     acknowledge(this.group, { AS3: 'Hosts come and go with deployments; what matters is whether a task serves, which has an alarm' });
+  }
+
+  /** What the agent of ECS asks, and no more: the CDK would let it write to every log, which tasks do by a role of their own. */
+  #role({ clusterArn }: ecs.Cluster): iam.IRole {
+    const role = new iam.Role(this, 'Role', { assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com') });
+    const grant = (actions: string[], resource: string, conditions: Record<string, unknown> = {}): void =>
+      void role.addToPolicy(new iam.PolicyStatement({ actions, resources: [resource], conditions }));
+    const states = ['SubmitAttachmentStateChanges', 'SubmitContainerStateChange', 'SubmitTaskStateChange'];
+    const ofCluster = ['RegisterContainerInstance', 'DeregisterContainerInstance', ...states];
+    grant(
+      ofCluster.map((action) => `ecs:${action}`),
+      clusterArn,
+    );
+    grant(['ecs:Poll', 'ecs:StartTelemetrySession', 'ecs:UpdateContainerInstancesState'], '*', {
+      ArnEquals: { 'ecs:cluster': clusterArn },
+    });
+    grant(['ecs:DiscoverPollEndpoint', 'ecr:GetAuthorizationToken'], '*');
+    acknowledge(role, { 'IAM5[Resource::*]': 'What the agent of ECS needs: bound to the cluster, or of actions that know no resource' });
+    return role.withoutPolicyUpdates();
   }
 }

@@ -10,7 +10,7 @@ import { imageAsset } from './image.ts';
 import { Jobs } from './jobs.ts';
 import { Network } from './network.ts';
 import { Observability } from './observability.ts';
-import { SIZES, type SizeName } from './sizes.ts';
+import { type SizeName, sizeOf } from './sizes.ts';
 import { Storage } from './storage.ts';
 import { checkZones, type Zones } from './zones.ts';
 
@@ -19,6 +19,8 @@ export interface MillraceProps {
   readonly zones: Zones;
   /** How large the channel task is. Default: `development`. */
   readonly size?: SizeName;
+  /** Channels of each storage class, which the tasks share: 1 to 64. Default: as many as the size has tasks. Never less than before. */
+  readonly channels?: number;
   /** What the load balancer shows to clients. Default: none; it speaks plaintext on port 80, so records and tokens can be read on the way. */
   readonly certificate?: acm.ICertificate;
   /** Host names below which each basin has one of its own (`<basin>.<suffix>`). Default: none. */
@@ -59,9 +61,9 @@ export class Millrace extends Construct {
     for (const warning of checkZones(zones, Stack.of(this).region)) {
       Annotations.of(this).addWarningV2('millrace:zone-without-express', warning);
     }
-    const size = SIZES[props.size ?? 'development'];
+    const size = sizeOf(props.size ?? 'development');
     this.network = new Network(this, 'Network', { zones, removalPolicy });
-    this.storage = new Storage(this, 'Storage', { zones, removalPolicy });
+    this.storage = new Storage(this, 'Storage', { zones, channels: channelsOf(props), removalPolicy });
     const { vpc } = this.network;
     const { storage } = this;
     this.cluster = new ecs.Cluster(this, 'Cluster', { vpc });
@@ -110,4 +112,12 @@ function hasControlPlane({ controlPlane, certificate, hostName }: MillraceProps)
     );
   }
   return controlPlane ?? (certificate !== undefined && isReached);
+}
+
+const CHANNELS_MAX = 64;
+
+function channelsOf({ channels, size = 'development' }: MillraceProps): number {
+  if (channels === undefined) return sizeOf(size).channels;
+  if (Number.isInteger(channels) && channels >= 1 && channels <= CHANNELS_MAX) return channels;
+  throw new Error(`channels is ${channels}; it must be a whole number from 1 to ${CHANNELS_MAX}, and never less than before`);
 }

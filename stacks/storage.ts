@@ -22,6 +22,8 @@ import type { Zones } from './zones.ts';
 
 export interface StorageProps {
   readonly zones: Zones;
+  /** Of each storage class: the same for all that work on them. */
+  readonly channels: number;
   readonly removalPolicy: RemovalPolicy;
 }
 
@@ -36,8 +38,11 @@ export class Storage extends Construct {
   /** What empties the buckets when the stack goes: whoever writes to them depends on it, to be gone before. Undefined: they stay. */
   readonly emptier: StackHandler | undefined;
 
-  constructor(scope: Construct, id: string, { zones, removalPolicy }: StorageProps) {
+  readonly #channels: number;
+
+  constructor(scope: Construct, id: string, { zones, channels, removalPolicy }: StorageProps) {
     super(scope, id);
+    this.#channels = channels;
     const isKept = removalPolicy !== RemovalPolicy.DESTROY;
     this.table = new dynamodb.TableV2(this, 'Table', {
       partitionKey: { name: 'p', type: dynamodb.AttributeType.STRING },
@@ -78,6 +83,7 @@ export class Storage extends Construct {
       MILLRACE_TABLE: this.table.tableName,
       MILLRACE_BUCKET: this.bucket.bucketName,
       MILLRACE_EXPRESS_BUCKETS: this.expressBuckets.map(({ ref }) => ref).join(','),
+      MILLRACE_CHANNELS: String(this.#channels),
     };
   }
 

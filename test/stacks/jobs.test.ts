@@ -55,7 +55,11 @@ describe('functions of a cell', () => {
     expect(readFileSync(file, 'utf8')).toContain('job.ended');
     const { Variables } = Properties['Environment'] as { Variables: Record<string, unknown> };
     const text = (variable: string): string =>
-      variable === 'MILLRACE_EXPRESS_BUCKETS' ? ZONES.map(({ id }) => `millrace-0--${id}--x-s3`).join(',') : 'made-by-the-stack';
+      typeof Variables[variable] === 'string'
+        ? Variables[variable]
+        : variable === 'MILLRACE_EXPRESS_BUCKETS'
+          ? ZONES.map(({ id }) => `millrace-0--${id}--x-s3`).join(',')
+          : 'made-by-the-stack';
     expect(readStorageEnv(Object.fromEntries(Object.keys(Variables).map((variable) => [variable, text(variable)])))).toMatchObject({
       table: 'made-by-the-stack',
       expressBuckets: expect.arrayContaining([expect.stringContaining('use1-az4')]),

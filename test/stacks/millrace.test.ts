@@ -72,6 +72,24 @@ describe('zones', () => {
   });
 });
 
+describe('a size', () => {
+  test('that is none is refused, and so is a number of channels', () => {
+    expect(() => stackOf({ size: 'enormous' as 'small' })).toThrow('size is "enormous"; it must be one of development, small, large');
+    for (const channels of [0, 65, 1.5, Number.NaN]) expect(() => stackOf({ channels })).toThrow('it must be a whole number from 1 to 64');
+  });
+
+  test('says how many channels tasks and functions share, unless that is given', () => {
+    const countsOf = (props: Partial<MillraceProps>): Set<unknown> => {
+      const all = resources(templateOf(props), 'AWS::ECS::TaskDefinition', 'AWS::Lambda::Function').map((each) => JSON.stringify(each));
+      return new Set(
+        all.flatMap((text) => /"MILLRACE_CHANNELS":"(\d+)"|"MILLRACE_CHANNELS","Value":"(\d+)"/.exec(text)?.slice(1).filter(Boolean) ?? []),
+      );
+    };
+    expect(countsOf({ size: 'small' })).toEqual(new Set(['3']));
+    expect(countsOf({ size: 'small', channels: 5 })).toEqual(new Set(['5']));
+  });
+});
+
 describe('storage', () => {
   test('is one table on demand that can be brought back, and keyed as the adapter wants it', () => {
     templateOf().hasResourceProperties('AWS::DynamoDB::GlobalTable', {
