@@ -85,7 +85,7 @@ function refusedImports(source: Source, table: ReadonlyMap<string, ReadonlySet<s
 }
 
 const product = sourcesUnder('core', 'functions', 'edge', 'stacks');
-const everything = [...product, ...sourcesUnder('test', 'bench', 'docs/examples')];
+const everything = [...product, ...sourcesUnder('test', 'bench', 'docs/examples', 'docs/guides')];
 
 describe('layers', () => {
   const table = layerTable();
