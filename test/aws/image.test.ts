@@ -19,7 +19,10 @@ interface Ended {
   readonly said: string;
 }
 
-describe.skipIf(isMissing(whyNoImage(), missingDynamo(), missingMoto()))('the image', () => {
+const obstacle = whyNoImage();
+if (obstacle !== undefined) console.log(`skipped: ${obstacle}`);
+
+describe.skipIf(obstacle !== undefined || isMissing(missingDynamo(), missingMoto()))('the image', () => {
   let image: Image;
   let cloud: Cloud;
   let zones: Server[];
