@@ -4,8 +4,12 @@ import { configDefaults, defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Functions as processes: npm run test:lambda. The package of the construct: npm run test:pack. What runs inside workerd, or takes long: npm run test:edge.
-    exclude: [...configDefaults.exclude, 'test/lambda/**', 'test/pack/**', 'test/edge/inside/**', 'test/edge/slow/**'],
+    // What takes long has a command of its own. Channel tasks as processes: npm run test:tasks. Functions as processes: npm run
+    // test:lambda. The package of the construct: npm run test:pack. What runs inside workerd: npm run test:edge.
+    exclude: [
+      ...configDefaults.exclude,
+      ...['test/aws/**', 'test/cluster/**', 'test/lambda/**', 'test/pack/**', 'test/edge/inside/**', 'test/edge/slow/**'],
+    ],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 30_000,
