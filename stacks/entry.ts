@@ -48,6 +48,8 @@ export class Entry extends Construct {
         protocol: elb.Protocol.HTTP,
         path: '/health',
         interval: Duration.seconds(5),
+        // By itself it would be longer than the interval, which is refused.
+        timeout: Duration.seconds(4),
         healthyThresholdCount: 2,
         unhealthyThresholdCount: 2,
       },
