@@ -35,6 +35,8 @@ export interface Conditions {
 export interface ClientWorld {
   /** New for each incarnation of the server's address; none of them retries. */
   readonly s2: S2;
+  /** What lies between passes on no HTTP/2: sessions use none. */
+  readonly isWithoutHttp2?: boolean;
   /** Numbers of clients: a tailing read takes one of its own, and so does an append session, for its batches. */
   newClient(): number;
   /** Told of an answer that cannot be right. */
@@ -141,7 +143,7 @@ export class Client {
     });
     let session: AppendSession;
     try {
-      session = await this.#handle(stream, this.#prng.chance(0.7) ? 's2s' : 'fetch').appendSession();
+      session = await this.#handle(stream, this.#transport(0.7)).appendSession();
     } catch {
       return; // Nothing was submitted.
     }
@@ -182,7 +184,7 @@ export class Client {
     const timer = setTimeout(() => abort.abort(), forMs);
     const follower = new Follower(stream, this.#world.newClient(), from, this.#world);
     try {
-      const handle = this.#handle(stream, this.#prng.chance(0.6) ? 's2s' : 'fetch');
+      const handle = this.#handle(stream, this.#transport(0.6));
       return await follower.run(
         (signal) => handle.readSession({ start: { from: { seqNum: from } }, stop: { waitSecs: 30 } }, { as: 'bytes', signal }),
         abort.signal,
@@ -191,6 +193,11 @@ export class Client {
       clearTimeout(timer);
       abort.abort();
     }
+  }
+
+  #transport(sessionShare: number): 's2s' | 'fetch' {
+    const isSession = this.#prng.chance(sessionShare);
+    return isSession && this.#world.isWithoutHttp2 !== true ? 's2s' : 'fetch';
   }
 
   #handle(stream: LiveStream, forceTransport?: 's2s' | 'fetch'): S2Stream {

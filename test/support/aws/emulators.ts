@@ -9,11 +9,14 @@ import path from 'node:path';
 
 export interface Emulator {
   readonly endpoint: string;
+  /** What it said; the last of it. */
+  readonly said: () => string;
   stop(): Promise<void>;
 }
 
 const START_MS_MAX = 60_000;
 const POLL_MS = 50;
+const SAID_CHARS_MAX = 256 * 1024;
 /** Whatever the SDK would find on the machine of a developer stays out of the tests. */
 export const TEST_CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
 export const TEST_REGION = 'us-east-1';
@@ -63,19 +66,20 @@ export async function startMoto(): Promise<Emulator> {
 async function running(child: ChildProcess, port: number, name: string): Promise<Emulator> {
   let said = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    said = (said + text).slice(-4_000);
+    said = (said + text).slice(-SAID_CHARS_MAX);
   });
   const endpoint = `http://127.0.0.1:${port}`;
   const deadline = performance.now() + START_MS_MAX;
   while (!(await answers(endpoint))) {
     if (child.exitCode !== null || performance.now() > deadline) {
       child.kill('SIGKILL');
-      throw new Error(`${name} does not start: ${said}`);
+      throw new Error(`${name} does not start: ${said.slice(-4_000)}`);
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   return {
     endpoint,
+    said: () => said,
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill('SIGKILL');

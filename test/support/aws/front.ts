@@ -13,6 +13,15 @@ export type Fault =
   /** Nothing comes back for so long that the client gives up; the request has no effect. */
   | 'silence';
 
+export interface SeenRequest {
+  /** As requests are signed for it: `s3`, `s3express`, `dynamodb`, `sqs`, …; empty where there is no signature. */
+  readonly service: string;
+  readonly operation: string;
+  readonly path: string;
+  /** Of its body, as its head says. */
+  readonly bytes: number;
+}
+
 export interface Front {
   readonly endpoint: string;
   /** Asked once a request, with its method, its path and DynamoDB's operation. */
@@ -21,27 +30,51 @@ export interface Front {
   failFirst(count: number, operation: string, fault: Fault): void;
   /** Requests by operation, as they came in. */
   readonly seen: Map<string, number>;
+  /** Told of each request as it comes in, before any fault. */
+  onRequest: ((request: SeenRequest) => void) | undefined;
+  /** How much longer each request takes than the emulator alone would: what a service far away is like. */
+  delayMs: ((request: SeenRequest) => number) | undefined;
   stop(): Promise<void>;
 }
 
 const SESSION_MS = 300_000;
+/** The scope of a signature: key, day, region, service. */
+const SIGNED_FOR = /Credential=[^/]+\/\d+\/[^/]+\/([^/]+)\//;
 const DIRECTORY_BUCKET = /^\/[^/]+--x-s3(\/|$)/;
 
 export async function startFront(backend: string): Promise<Front> {
   const target = new URL(backend);
   const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
   const sessions = new Map<string, number>();
-  const front: { -readonly [Name in keyof Front]: Front[Name] } = { endpoint: '', fault: undefined, failFirst, seen: new Map(), stop };
+  const front: { -readonly [Name in keyof Front]: Front[Name] } = {
+    endpoint: '',
+    fault: undefined,
+    failFirst,
+    seen: new Map(),
+    onRequest: undefined,
+    delayMs: undefined,
+    stop,
+  };
   const server = http.createServer((request, response) => {
     // The SDK puts an empty segment behind a bucket whose endpoint is an address.
     const url = new URL((request.url ?? '/').replaceAll(/\/{2,}/g, '/'), 'http://front');
     const operation = String(request.headers['x-amz-target'] ?? '').replace(/^.*\./, '') || s3Operation(request.method ?? '', url);
     front.seen.set(operation, (front.seen.get(operation) ?? 0) + 1);
+    const seen = {
+      service: SIGNED_FOR.exec(request.headers.authorization ?? '')?.[1] ?? '',
+      operation,
+      path: url.pathname,
+      bytes: Number(request.headers['content-length'] ?? 0),
+    };
+    front.onRequest?.(seen);
     const fault = front.fault?.({ method: request.method ?? '', path: url.pathname, operation });
     if (fault === 'silence') return;
     if (typeof fault === 'object') return void refuse(request, response, fault.answer, fault.code, 'as the test wants it');
     if (DIRECTORY_BUCKET.test(url.pathname) && !passes(request, response, url, sessions)) return;
-    forward(request, response, url, fault === 'lost answer');
+    const delayMs = front.delayMs?.(seen) ?? 0;
+    const isLost = fault === 'lost answer';
+    if (delayMs === 0) forward(request, response, url, isLost);
+    else setTimeout(() => forward(request, response, url, isLost), delayMs);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -50,6 +83,8 @@ export async function startFront(backend: string): Promise<Front> {
   return front;
 
   function forward(request: IncomingMessage, response: ServerResponse, url: URL, isLost: boolean): void {
+    // Whoever gave up while it waited here would hold a connection of the pool for ever.
+    if (response.closed || response.destroyed) return;
     const headers = { ...request.headers };
     const out = http.request({
       hostname: target.hostname,

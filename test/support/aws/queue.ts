@@ -35,16 +35,26 @@ export async function createQueue(
   name: string,
   { visibilitySecs = 1, receiveMax = 2 }: { readonly visibilitySecs?: number; readonly receiveMax?: number } = {},
 ): Promise<TestQueue> {
-  const client = new SQSClient({ endpoint, region: TEST_REGION, credentials: TEST_CREDENTIALS, useQueueUrlAsEndpoint: false });
+  const client = clientOf(endpoint);
   const make = async (QueueName: string, Attributes: Record<string, string>): Promise<string> =>
     (await client.send(new CreateQueueCommand({ QueueName, Attributes }))).QueueUrl ?? '';
   const deadUrl = await make(`${name}-dead`, {});
   const attributes = await client.send(new GetQueueAttributesCommand({ QueueUrl: deadUrl, AttributeNames: ['QueueArn'] }));
   const redrive = { deadLetterTargetArn: attributes.Attributes?.['QueueArn'], maxReceiveCount: receiveMax };
   const url = await make(name, { VisibilityTimeout: String(visibilitySecs), RedrivePolicy: JSON.stringify(redrive) });
+  client.destroy();
+  return openQueue(endpoint, url, deadUrl);
+}
 
+function clientOf(endpoint: string): SQSClient {
+  return new SQSClient({ endpoint, region: TEST_REGION, credentials: TEST_CREDENTIALS, useQueueUrlAsEndpoint: false });
+}
+
+/** One that was made by somebody else. @param batchMax messages of one delivery */
+export function openQueue(endpoint: string, url: string, deadUrl: string, batchMax = BATCH_MAX): TestQueue {
+  const client = clientOf(endpoint);
   const receive = async (QueueUrl: string): Promise<readonly Message[]> =>
-    (await client.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: BATCH_MAX, WaitTimeSeconds: 0 }))).Messages ?? [];
+    (await client.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: batchMax, WaitTimeSeconds: 0 }))).Messages ?? [];
   const remove = async (QueueUrl: string, { ReceiptHandle }: Message): Promise<void> => {
     await client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
   };
