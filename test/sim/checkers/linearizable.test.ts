@@ -100,7 +100,9 @@ describe('the search', () => {
       const calls = untimed(twists.reduce(twisted, history));
       const verdict = checkHistory(calls);
       const isExplained = isExplainable(calls);
-      if (isExplained) expect(verdict.violations, printHistory(calls)).toEqual([]);
+      // What no server may answer, in whatever order: it is no matter of the search.
+      const disordered = verdict.violations.filter(({ check }) => check !== 'malformed-answer');
+      if (isExplained) expect(disordered, printHistory(calls)).toEqual([]);
       else expect(verdict.ok, printHistory(calls)).toBe(false);
     },
   );
