@@ -4,11 +4,12 @@ import { configDefaults, defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // What takes long has a command of its own. Channel tasks as processes: npm run test:tasks. Functions as processes: npm run
+    // What takes long has a command of its own. Emulators of AWS, channel tasks as processes: npm run test:tasks. Functions as processes: npm run
     // test:lambda. The package of the construct: npm run test:pack. What runs inside workerd: npm run test:edge.
     exclude: [
       ...configDefaults.exclude,
-      ...['test/aws/**', 'test/cluster/**', 'test/lambda/**', 'test/pack/**', 'test/edge/inside/**', 'test/edge/slow/**'],
+      ...['test/core/adapters/aws/**', 'test/aws/**', 'test/cluster/**', 'test/cloud/**', 'test/lambda/**', 'test/pack/**'],
+      ...['test/edge/inside/**', 'test/edge/slow/**'],
     ],
     pool: 'forks',
     maxWorkers: 2,

@@ -130,9 +130,9 @@ describe.skipIf(obstacle !== undefined || isMissing(missingDynamo(), missingMoto
     expect(await after(wiped)).toMatchObject({ status: 0 });
     const heir = await startServer({ command: image.command(), env: { ...image.env, ...moved }, readyTimeoutMs: 60_000 });
     try {
-      await expect.poll(async () => (await after(b)).status, { timeout: 40_000, interval: 1_000 }).toBe(0);
+      await expect.poll(async () => (await after(b)).status, { timeout: 90_000, interval: 1_000 }).toBe(0);
     } finally {
       await heir.dispose();
     }
-  }, 120_000);
+  }, 180_000);
 });

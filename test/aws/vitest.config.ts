@@ -1,9 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-// Channel tasks as processes, over emulators of AWS and as a cluster: npm run test:tasks. Several processes each, so one file at a time.
+// What needs emulators of AWS, and channel tasks as processes, over them and as a cluster: npm run test:tasks. Several processes each, so
+// one file at a time.
 export default defineConfig({
   test: {
-    include: ['test/aws/**/*.test.ts', 'test/cluster/**/*.test.ts'],
+    include: ['test/core/adapters/aws/**/*.test.ts', 'test/aws/**/*.test.ts', 'test/cluster/**/*.test.ts', 'test/cloud/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 1,
     testTimeout: 60_000,
