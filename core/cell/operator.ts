@@ -7,7 +7,7 @@
 // claim that should not be fails on its condition.
 
 import { InvariantError, invariant } from '../base/invariant.ts';
-import { watchMs } from '../channel/lease.ts';
+import { isLeasedAs, watchMs } from '../channel/lease.ts';
 import type { Repository } from '../metadata/repository.ts';
 import type { ChannelState } from '../metadata/schema.ts';
 import { StoreError } from '../model/errors.ts';
@@ -43,11 +43,6 @@ export interface OperatorDeps {
   readonly task: string;
   /** Where it is reached. */
   readonly peer: string;
-}
-
-/** Nobody claimed the channel or renewed its lease between the two. */
-function isLeasedAs(before: ChannelState, now: ChannelState): boolean {
-  return before.epoch === now.epoch && before.leaseCounter === now.leaseCounter;
 }
 
 export class Operator {

@@ -6,6 +6,10 @@
 //
 // With clocks that run wrong by the rate error e both ways: L(1 - 2e)/(1 - e) + Le < L(1 + e)/(1 + e), the owner's time below the successor's.
 
+import type { ChannelState } from '../metadata/schema.ts';
+
+type Leased = Pick<ChannelState, 'epoch' | 'leaseCounter'>;
+
 /** How far the rate of a machine's clock may be wrong. */
 const RATE_ERROR = 0.01;
 /** A suspension of this part of a lease is not told from a wall clock that is being set. */
@@ -36,6 +40,11 @@ export class Lease {
     if (Math.abs(wall - monotonic - this.#skew) > this.lengthMs * OVERLOOKED) return false;
     return monotonic < this.#validUntil;
   }
+}
+
+/** Nobody claimed the channel or renewed its lease between the two: whatever else changed is not its owner's doing (L2). */
+export function isLeasedAs(before: Leased, now: Leased): boolean {
+  return before.epoch === now.epoch && before.leaseCounter === now.leaseCounter;
 }
 
 /** How long a successor watches an unchanged counter. */

@@ -15,7 +15,7 @@ import type { LogDescription, Recovery, WrittenChunk } from '../ports/chunk-log.
 import type { Bases, HeldFrame } from './backlog.ts';
 import type { ChannelConfig, ChannelDeps } from './deps.ts';
 import type { Moment } from './held-lease.ts';
-import { watchMs } from './lease.ts';
+import { isLeasedAs, watchMs } from './lease.ts';
 import { Tenure } from './tenure.ts';
 
 /** Between two looks at a lease that is watched. */
@@ -155,7 +155,7 @@ async function awaitVacancy(deps: ChannelDeps, proof: Proof | OwnClaim, signal: 
     if (!(await pause(deps, Math.min(restMs, Math.max(LOOK_MS_MIN, seen.leaseMs / 10)), signal))) throw givenUp(deps);
     const now = await deps.metadata.read();
     // What jobs change beside them (the version) says nothing of the owner: it may be gone while they go on.
-    if (now.leaseCounter !== seen.leaseCounter || now.epoch !== seen.epoch) since = deps.clock.monotonic();
+    if (!isLeasedAs(seen, now)) since = deps.clock.monotonic();
     seen = now;
   }
 }

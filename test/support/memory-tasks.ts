@@ -4,18 +4,18 @@ import { MemoryChunkStore } from '#core/adapters/memory/memory-chunk-store.ts';
 import { MemoryMetadataStore } from '#core/adapters/memory/memory-metadata-store.ts';
 import { MemoryObjectStore } from '#core/adapters/memory/memory-object-store.ts';
 import { createChannelPeers } from '#core/adapters/node/channel-peer.ts';
-import { createHttpServer, type HttpServer } from '#core/adapters/node/http-server.ts';
+import type { HttpServer } from '#core/adapters/node/http-server.ts';
 import { loadNodeCiphers } from '#core/adapters/node/node-ciphers.ts';
 import { systemClock } from '#core/adapters/node/system-clock.ts';
 import { systemRandom } from '#core/adapters/node/system-random.ts';
 import { zlibChecksum } from '#core/adapters/node/zlib-checksum.ts';
-import { zlibCodec } from '#core/adapters/node/zlib-codec.ts';
-import { createHttpHandler, type HttpHandler, type Served } from '#core/api/http/handler.ts';
+import type { HttpHandler, Served } from '#core/api/http/handler.ts';
 import { type Cell, createCell, type TaskSettings } from '#core/cell/cell.ts';
 import { type CellConfig, CHUNK_STORE_KINDS, DEFAULT_CELL_CONFIG } from '#core/cell/config.ts';
 import { zoneId } from '#core/model/ids.ts';
 import type { StorageClass } from '#core/model/stream-config.ts';
 import type { ChannelPeers } from '#core/ports/channel-peer.ts';
+import { listening } from './listening.ts';
 import { noTokens } from './no-tokens.ts';
 
 /** Leases that a test can wait for. */
@@ -57,19 +57,7 @@ export class MemoryTasks {
   /** @param settings of the task, but for where its peers reach it */
   async start(settings: Partial<TaskSettings> = {}, peers: ChannelPeers = createChannelPeers()): Promise<MemoryTask> {
     const served = Promise.withResolvers<Served>();
-    const faults: unknown[] = [];
-    const handler = createHttpHandler({
-      served: served.promise,
-      peers,
-      clock: systemClock,
-      codec: zlibCodec,
-      readiness: () => 'ready',
-      metrics: () => '',
-      report: (error) => faults.push(error),
-    });
-    const server = createHttpServer({ handle: (request, response) => handler.handle(request, response) });
-    const port = await server.listen(0, '127.0.0.1');
-    const origin = `http://127.0.0.1:${port}`;
+    const { handler, server, origin, faults } = await listening(served.promise, peers);
     const gate = { isShut: false };
     const cell = createCell(await this.#ports(gate), this.#config, { address: { peer: origin }, ...settings });
     await cell.open('lease');

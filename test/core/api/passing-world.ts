@@ -3,17 +3,16 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createChannelPeers } from '#core/adapters/node/channel-peer.ts';
-import { createHttpServer } from '#core/adapters/node/http-server.ts';
 import { systemClock } from '#core/adapters/node/system-clock.ts';
 import { systemRandom } from '#core/adapters/node/system-random.ts';
-import { zlibCodec } from '#core/adapters/node/zlib-codec.ts';
 import { Access } from '#core/api/access/access.ts';
 import { Tokens } from '#core/api/access/tokens.ts';
-import { createHttpHandler, type HttpHandler } from '#core/api/http/handler.ts';
+import type { HttpHandler } from '#core/api/http/handler.ts';
 import type { Owners } from '#core/api/owners.ts';
 import { channelId, epoch } from '#core/model/ids.ts';
 import type { OwnerAddress } from '#core/model/owner-address.ts';
 import type { Route } from '#core/placement/routes.ts';
+import { listening } from '#test/support/listening.ts';
 import { noTokens } from '#test/support/no-tokens.ts';
 import { FakeStore } from './fake-store.ts';
 
@@ -89,27 +88,17 @@ export async function startPassing(): Promise<PassingWorld> {
   );
   const { revocations } = access;
   const tokens = { authority: noTokens, tokens: store.names.accessTokens, revocations, clock: systemClock, random: systemRandom };
-  const faults: unknown[] = [];
   const peers = createChannelPeers();
-  const handler = createHttpHandler({
-    served: Promise.resolve({
-      service: store.service,
-      access,
-      tokens: new Tokens({ ...tokens, meter: store.meter }),
-      settings: store.settings,
-      owners,
-    }),
-    peers,
-    clock: systemClock,
-    codec: zlibCodec,
-    readiness: () => 'ready',
-    metrics: () => '',
-    report: (error) => faults.push(error),
-  });
-  const server = createHttpServer({ handle: (request, response) => handler.handle(request, response) });
-  const port = await server.listen(0, '127.0.0.1');
+  const served = {
+    service: store.service,
+    access,
+    tokens: new Tokens({ ...tokens, meter: store.meter }),
+    settings: store.settings,
+    owners,
+  };
+  const { handler, server, origin, faults } = await listening(Promise.resolve(served), peers);
   const world: PassingWorld = {
-    origin: `http://127.0.0.1:${port}`,
+    origin,
     handler,
     faults,
     routes: [],
