@@ -1,7 +1,7 @@
 // What a lease entitles to, on one monotonic clock and without synchronised clocks. (Gray and Cheriton, Leases, 1989.)
 //
 //   L1  An owner's lease counts from before the renewal was sent, and is shorter by the clock rate error and by what L3 overlooks.
-//   L2  A successor waits until it has seen the same counter for the whole lease, longer by the clock rate error.
+//   L2  A successor waits until it has seen the same counter and epoch for the whole lease, longer by the clock rate error.
 //   L3  If wall and monotonic clock part, the machine was suspended, and the lease is lost.
 //
 // With clocks that run wrong by the rate error e both ways: L(1 - 2e)/(1 - e) + Le < L(1 + e)/(1 + e), the owner's time below the successor's.
